@@ -1,0 +1,247 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
+)
+
+// tokenTimeout bounds an exchange of tokens on its own: it outlives the call
+// that needs it, since Entra ID has rotated the refresh token by the time it
+// answers.
+const tokenTimeout = 20 * time.Second
+
+// tokenMargin is how long before its end an access token is no longer used. A
+// token that lives shorter than twice that is used for half its life.
+const tokenMargin = time.Minute
+
+// tokens holds the partner's tokens, and gets new ones.
+type tokens struct {
+	client     *Client
+	url        string
+	clientID   string
+	scope      string
+	secretFile string
+	file       string
+
+	// turn is held during an exchange: one at a time, because each one rotates
+	// the refresh token. It is a channel so that whoever waits can leave.
+	turn chan struct{}
+
+	mu       sync.Mutex
+	access   string
+	useUntil time.Time // zero if the access token does not tell its end
+	refresh  string
+	stored   string // the file's content as this process knows it
+	storedAt time.Time
+	secret   string // as last read, to be kept out of errors
+}
+
+func newTokens(cfg Config, login *url.URL, c *Client) (*tokens, error) {
+	t := &tokens{
+		client:     c,
+		url:        login.String() + "/" + url.PathEscape(cfg.TenantID) + "/oauth2/v2.0/token",
+		clientID:   cfg.ClientID,
+		scope:      cfg.Cloud.Scope,
+		secretFile: cfg.ClientSecretFile,
+		file:       cfg.RefreshTokenFile,
+		turn:       make(chan struct{}, 1),
+	}
+	if err := t.load(); err != nil {
+		return nil, err
+	}
+	return t, t.loadSecret()
+}
+
+// get returns a valid access token.
+func (t *tokens) get(ctx context.Context) (string, error) {
+	select {
+	case t.turn <- struct{}{}:
+		defer func() { <-t.turn }()
+	case <-ctx.Done():
+		return "", t.failure(&Error{Reason: reasonOfCause(ctx.Err()), Err: ctx.Err()})
+	}
+	if access := t.valid(); access != "" {
+		return access, nil
+	}
+	if err := t.exchange(ctx); err != nil {
+		return "", err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.access, nil
+}
+
+func (t *tokens) valid() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.useUntil.IsZero() && !time.Now().Before(t.useUntil) {
+		return ""
+	}
+	return t.access
+}
+
+// drop forgets an access token that was refused, unless it has been replaced
+// already.
+func (t *tokens) drop(access string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.access == access {
+		t.access = ""
+	}
+}
+
+func (t *tokens) issued() time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.storedAt
+}
+
+// exchange swaps the refresh token for an access token and the next refresh
+// token, which is stored before the access token is used.
+func (t *tokens) exchange(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tokenTimeout)
+	defer cancel()
+	if err := t.loadSecret(); err != nil {
+		return t.failure(&Error{Reason: ReasonAuth, Err: err})
+	}
+	t.reload()
+	token, err := t.request(ctx)
+	if err != nil {
+		return err
+	}
+	t.keep(token)
+	return nil
+}
+
+// request calls the token endpoint. It borrows the client credentials grant
+// because that is the one in golang.org/x/oauth2 which sends a scope and lets
+// the grant be named; its refresh grant cannot send a scope.
+func (t *tokens) request(ctx context.Context) (*oauth2.Token, error) {
+	status := 0
+	transport := statusTransport{base: t.client.http.Transport, status: &status}
+	ctx = context.WithValue(ctx, oauth2.HTTPClient, newHTTPClient(transport))
+	grant := clientcredentials.Config{
+		ClientID:     t.clientID,
+		ClientSecret: t.secret,
+		TokenURL:     t.url,
+		Scopes:       []string{t.scope},
+		AuthStyle:    oauth2.AuthStyleInParams,
+		EndpointParams: url.Values{
+			"grant_type":    {"refresh_token"},
+			"refresh_token": {t.refresh},
+		},
+	}
+	done := t.client.trace(EndpointToken)
+	token, err := grant.Token(ctx)
+	done(status)
+	if err != nil {
+		return nil, t.refused(status, err)
+	}
+	return token, nil
+}
+
+// statusTransport notes the status, which golang.org/x/oauth2 does not tell of
+// an answer that it cannot read.
+type statusTransport struct {
+	base   http.RoundTripper
+	status *int
+}
+
+func (t statusTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := t.base.RoundTrip(req)
+	if err == nil {
+		*t.status = resp.StatusCode
+	}
+	return resp, err
+}
+
+// keep stores the rotated refresh token, and then lets the access token be used.
+// Where it cannot be stored, the token in memory goes on working, which is
+// better for the graphs than to stop; each exchange tries again and says so.
+func (t *tokens) keep(token *oauth2.Token) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if token.RefreshToken != "" {
+		t.refresh = token.RefreshToken
+	}
+	if t.refresh != t.stored {
+		if err := storeToken(t.file, t.refresh); err != nil {
+			t.client.warn("msg", "cannot store the rotated refresh token: a restart will begin with the old one; free space or make its folder writable", "file", t.file, "err", err)
+		} else {
+			t.stored, t.storedAt = t.refresh, time.Now()
+		}
+	}
+	t.access, t.useUntil = token.AccessToken, time.Time{}
+	if life := time.Until(token.Expiry); !token.Expiry.IsZero() {
+		t.useUntil = token.Expiry.Add(-min(tokenMargin, life/2))
+	}
+}
+
+// reload takes over a refresh token that somebody else has put into the file,
+// for instance after a new sign-in. A file that has vanished is no reason to
+// give up the token in memory.
+func (t *tokens) reload() {
+	token, modified, err := readSecret(t.file)
+	if err == nil && token != t.stored {
+		t.take(token, modified)
+	}
+}
+
+func (t *tokens) load() error {
+	token, modified, err := readSecret(t.file)
+	if err != nil {
+		return fmt.Errorf("refresh token file: %w", err)
+	}
+	t.take(token, modified)
+	return nil
+}
+
+func (t *tokens) take(token string, written time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.refresh, t.stored, t.storedAt = token, token, written
+}
+
+func (t *tokens) loadSecret() error {
+	if t.secretFile == "" {
+		return nil
+	}
+	secret, _, err := readSecret(t.secretFile)
+	if err != nil {
+		return fmt.Errorf("client secret file: %w", err)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.secret = secret
+	return nil
+}
+
+// refused makes an error of what the token endpoint answered. Of the body it
+// takes codes and ids only, since the rest may repeat what was sent.
+func (t *tokens) refused(status int, err error) *Error {
+	retrieve, ok := errors.AsType[*oauth2.RetrieveError](err)
+	switch {
+	case ok:
+		e := readTokenError(retrieve.Body)
+		e.StatusCode = status
+		e.RetryAfter = retryAfter(retrieve.Response.Header.Get("Retry-After"))
+		e.Reason = reasonOfTokenError(status, e.Code)
+		return t.failure(e)
+	case status == 0:
+		return t.failure(&Error{Reason: reasonOfCause(err), Err: t.scrubError(err)})
+	}
+	return t.failure(&Error{StatusCode: status, Reason: ReasonDecode, Err: errors.New("the answer is not a token")})
+}
+
+func (t *tokens) failure(e *Error) *Error {
+	e.Endpoint = EndpointToken
+	return e
+}

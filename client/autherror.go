@@ -1,0 +1,66 @@
+package client
+
+import (
+	"encoding/json"
+	"net/http"
+	"regexp"
+)
+
+var aadsts = regexp.MustCompile(`AADSTS[0-9]{4,8}\b`)
+
+// readTokenError reads {error, error_description, trace_id, correlation_id}.
+func readTokenError(body []byte) *Error {
+	var w struct {
+		Error         string `json:"error"`
+		Description   string `json:"error_description"`
+		TraceID       string `json:"trace_id"`
+		CorrelationID string `json:"correlation_id"`
+	}
+	if json.Unmarshal(trimBOM(body), &w) != nil {
+		return &Error{Description: "the token endpoint refused"}
+	}
+	e := &Error{Description: oauthError(w.Error)}
+	if e.RequestID = uuidOr(w.TraceID, ""); e.RequestID != "" {
+		e.CorrelationID = uuidOr(w.CorrelationID, "unknown")
+	}
+	e.Code = tokenErrorCode(aadsts.FindAllString(w.Description, 5))
+	return e
+}
+
+// tokenErrorCode picks the code that tells what to do: a description may begin
+// with a general one.
+func tokenErrorCode(codes []string) string {
+	for _, code := range codes {
+		if _, ok := remediesByCode[code]; ok {
+			return code
+		}
+	}
+	if len(codes) == 0 {
+		return ""
+	}
+	return codes[0]
+}
+
+// oauthError lets only the errors that the standards and Entra ID know through.
+func oauthError(s string) string {
+	switch s {
+	case "invalid_request", "invalid_client", "invalid_grant", "unauthorized_client",
+		"unsupported_grant_type", "invalid_scope", "invalid_resource", "access_denied",
+		"interaction_required", "consent_required", "login_required",
+		"temporarily_unavailable", "server_error":
+		return s
+	}
+	return "the token endpoint refused"
+}
+
+func reasonOfTokenError(status int, code string) Reason {
+	switch {
+	case code == "AADSTS50076", code == "AADSTS50078", code == "AADSTS50079":
+		return ReasonMFA
+	case code == "AADSTS65001":
+		return ReasonPermission
+	case status == http.StatusTooManyRequests, status == http.StatusRequestTimeout, status >= http.StatusInternalServerError:
+		return reasonOfStatus(status, "", "")
+	}
+	return ReasonAuth
+}

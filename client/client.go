@@ -1,0 +1,174 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-kit/log"
+	"github.com/go-kit/log/level"
+)
+
+// DefaultTimeout bounds a call where [Config.Timeout] does not.
+const DefaultTimeout = time.Minute
+
+// Config says which partner a [Client] speaks for, and how.
+type Config struct {
+	// Cloud is the national cloud of the partner's tenant. Its addresses may be
+	// changed to those of a proxy or a test.
+	Cloud Cloud
+	// TenantID is the partner's Entra tenant, a GUID or a domain.
+	TenantID string
+	// ClientID is the application's id.
+	ClientID string
+	// ClientSecretFile holds the application's secret. It is read anew for every
+	// token. A public client has none.
+	ClientSecretFile string
+	// RefreshTokenFile holds the refresh token of the partner user. It is
+	// replaced whenever the token is rotated, so its folder must be writable.
+	RefreshTokenFile string
+	// Timeout bounds one call, with its retries. It is [DefaultTimeout] if zero.
+	Timeout time.Duration
+	// UserAgent names the program to Microsoft.
+	UserAgent string
+	// Trace, if set, is called when a request is sent, and what it returns is
+	// called when the answer has been read, with the HTTP status or 0 where no
+	// whole answer arrived.
+	Trace func(Endpoint) (done func(status int))
+	// Logger, if set, gets a line for what is not worth failing a call.
+	Logger log.Logger
+	// Transport carries the requests. If nil, it is one with room for many
+	// connections that heeds the environment's proxy settings.
+	Transport http.RoundTripper
+}
+
+// Client calls Partner Center for one partner. Create it with [New].
+type Client struct {
+	base    *url.URL
+	agent   string
+	timeout time.Duration
+	trace   func(Endpoint) func(int)
+	logger  log.Logger
+	http    *http.Client
+	tokens  *tokens
+}
+
+// New returns a client that has read the refresh token but called nobody. It
+// fails if an address or a file cannot be read.
+func New(cfg Config) (*Client, error) {
+	base, err := parseBase(cfg.Cloud.APIURL)
+	if err != nil {
+		return nil, fmt.Errorf("API address: %w", err)
+	}
+	login, err := parseBase(cfg.Cloud.LoginURL)
+	if err != nil {
+		return nil, fmt.Errorf("login address: %w", err)
+	}
+	c := &Client{
+		base:    base,
+		agent:   cfg.UserAgent,
+		timeout: cfg.Timeout,
+		trace:   cfg.Trace,
+		logger:  cfg.Logger,
+		http:    newHTTPClient(cfg.Transport),
+	}
+	if cfg.Transport == nil {
+		c.http = newHTTPClient(newTransport())
+	}
+	if c.timeout <= 0 {
+		c.timeout = DefaultTimeout
+	}
+	if c.trace == nil {
+		c.trace = func(Endpoint) func(int) { return func(int) {} }
+	}
+	if c.logger == nil {
+		c.logger = log.NewNopLogger()
+	}
+	if c.tokens, err = newTokens(cfg, login, c); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// RefreshTokenIssued returns when the stored refresh token was issued: when it
+// was last rotated, or when the file was written that it was read from.
+func (c *Client) RefreshTokenIssued() time.Time { return c.tokens.issued() }
+
+// Close closes idle connections. Calls under way go on.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Authenticate makes sure that there is a valid access token, and gets one if
+// there is none.
+func (c *Client) Authenticate(ctx context.Context) error {
+	_, err := c.tokens.get(ctx)
+	return err
+}
+
+// ValidateMFA asks Partner Center whether the access token was obtained with
+// MFA. It says known = false if Partner Center does not tell.
+func (c *Client) ValidateMFA(ctx context.Context) (compliant, known bool, err error) {
+	a, err := c.fetch(ctx, request{
+		endpoint: EndpointCustomers,
+		path:     "/v1/customers?size=1",
+		header:   http.Header{"ValidateMfa": {"true"}},
+		limit:    maxCollection,
+	})
+	if IsMFA(err) {
+		return false, true, nil
+	}
+	if err != nil {
+		return false, false, err
+	}
+	// The answer is a header by all that is known, and a field by hearsay.
+	var body struct {
+		Compliant *bool `json:"isMfaCompliant"`
+	}
+	if decode(a.body, &body) == nil && body.Compliant != nil {
+		return *body.Compliant, true, nil
+	}
+	compliant, err = strconv.ParseBool(strings.ToLower(a.header.Get("isMfaCompliant")))
+	return compliant, err == nil, nil
+}
+
+func parseBase(address string) (*url.URL, error) {
+	u, err := url.Parse(strings.TrimRight(address, "/"))
+	if err != nil {
+		return nil, err
+	}
+	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.User != nil {
+		return nil, fmt.Errorf("%q is not of the form https://host", u.Redacted())
+	}
+	return u, nil
+}
+
+// newTransport keeps a connection for each worker of a caller that makes many
+// calls at once.
+func newTransport() *http.Transport {
+	return &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		ForceAttemptHTTP2:   true,
+		MaxIdleConnsPerHost: 256,
+		IdleConnTimeout:     90 * time.Second,
+		TLSHandshakeTimeout: 10 * time.Second,
+	}
+}
+
+// newHTTPClient follows no redirects: they would carry a token or a secret to
+// wherever the answer points.
+func newHTTPClient(transport http.RoundTripper) *http.Client {
+	return &http.Client{
+		Transport:     transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+func (c *Client) warn(keyvals ...any) {
+	// A line that cannot be logged is no reason to fail a call.
+	_ = level.Warn(c.logger).Log(keyvals...)
+}

@@ -1,0 +1,82 @@
+package client
+
+import (
+	"context"
+	"strconv"
+	"strings"
+)
+
+// pageSize is the most customers Partner Center's own tools ask for at once.
+const pageSize = 500
+
+// Customer is one of the partner's customers as the list of customers has it
+// (Microsoft: Customer, GET /v1/customers).
+type Customer struct {
+	// ID is the customer's Entra tenant (id) as the API spells it. It is
+	// opaque: usually a GUID, in either case. Compare it by [CanonicalID].
+	ID string
+	// Name is the company's name (companyProfile.companyName), any Unicode text,
+	// not unique. It is the domain where the API states no name.
+	Name string
+	// Domain is the customer's domain (companyProfile.domain), or "".
+	Domain string
+	// Relationship is how the customer relates to the partner
+	// (relationshipToPartner), such as "reseller", or "".
+	Relationship string
+}
+
+// CanonicalID returns the form of a customer id by which customers are joined
+// and labelled: Partner Center mixes upper and lower case in one document.
+func CanonicalID(id string) string { return strings.ToLower(strings.TrimSpace(id)) }
+
+// Customers returns every customer of the partner, following the pages to the
+// end. An error may come with the customers that were found until then. If it
+// is [ErrTruncated], Partner Center answered well but its pages had no end that
+// makes sense, and the list may lack customers.
+func (c *Client) Customers(ctx context.Context) ([]Customer, error) {
+	items, err := collect(ctx, c, request{
+		endpoint: EndpointCustomers,
+		path:     "/v1/customers?size=" + strconv.Itoa(pageSize),
+	}, func(w wireCustomer) string { return CanonicalID(w.id()) })
+
+	customers := make([]Customer, 0, len(items))
+	for i, item := range items {
+		if item.id() == "" {
+			c.warn("msg", "skipping a customer whom Partner Center lists without an id", "position", i, "name", item.CompanyProfile.CompanyName)
+			continue
+		}
+		customers = append(customers, item.customer())
+	}
+	return customers, err
+}
+
+// wireCustomer is an item of the list of customers.
+type wireCustomer struct {
+	ID             string `json:"id"`
+	CompanyProfile struct {
+		TenantID    string `json:"tenantId"`
+		Domain      string `json:"domain"`
+		CompanyName string `json:"companyName"`
+	} `json:"companyProfile"`
+	RelationshipToPartner string `json:"relationshipToPartner"`
+}
+
+func (w wireCustomer) id() string {
+	if w.ID != "" {
+		return w.ID
+	}
+	return w.CompanyProfile.TenantID
+}
+
+func (w wireCustomer) customer() Customer {
+	name := w.CompanyProfile.CompanyName
+	if name == "" {
+		name = w.CompanyProfile.Domain
+	}
+	return Customer{
+		ID:           w.id(),
+		Name:         name,
+		Domain:       w.CompanyProfile.Domain,
+		Relationship: w.RelationshipToPartner,
+	}
+}

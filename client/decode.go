@@ -1,0 +1,128 @@
+package client
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+var utf8BOM = []byte("\xef\xbb\xbf")
+
+// trimBOM removes the byte order mark that Partner Center puts before its
+// bodies, where there is one.
+func trimBOM(body []byte) []byte { return bytes.TrimPrefix(body, utf8BOM) }
+
+// decode reads one JSON object. Its errors say what the body was instead
+// without quoting it, since a body may hold anything.
+func decode(body []byte, into any) error {
+	body = bytes.TrimSpace(trimBOM(body))
+	switch {
+	case len(body) == 0:
+		return errors.New("the body is empty")
+	case body[0] == '<':
+		return errors.New("the body is HTML or XML, not JSON")
+	case body[0] != '{':
+		return errors.New("the body is not a JSON object")
+	}
+	if err := json.Unmarshal(body, into); err != nil {
+		return jsonError(err)
+	}
+	return nil
+}
+
+func jsonError(err error) error {
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return fmt.Errorf("the body is broken JSON at byte %d: %w", syntax.Offset, err)
+	}
+	return fmt.Errorf("the body does not have the documented form: %w", err)
+}
+
+// date is a time as Partner Center writes it. A year up to 1 or from 9999 is
+// .NET's way to say that there is none.
+type date struct{ time.Time }
+
+// UnmarshalJSON reads RFC 3339 with any number of fractional digits, and the
+// same without a zone, which is UTC.
+func (d *date) UnmarshalJSON(b []byte) error {
+	var s *string
+	if err := json.Unmarshal(b, &s); err != nil {
+		return errors.New("a date is not a string")
+	}
+	if s == nil {
+		return nil
+	}
+	t, err := parseDate(*s)
+	if err != nil {
+		return err
+	}
+	if t.Year() > 1 && t.Year() < 9999 {
+		d.Time = t
+	}
+	return nil
+}
+
+func parseDate(s string) (time.Time, error) {
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err == nil {
+		return t, nil
+	}
+	if t, err = time.Parse("2006-01-02T15:04:05", s); err == nil {
+		return t, nil
+	}
+	return time.Time{}, fmt.Errorf("cannot read the date %.40q", s)
+}
+
+// page is the envelope of every list.
+type page[T any] struct {
+	Items []T `json:"items"`
+	Links struct {
+		Next struct {
+			URI     string `json:"uri"`
+			Headers []struct {
+				Key   string `json:"key"`
+				Value string `json:"value"`
+			} `json:"headers"`
+		} `json:"next"`
+	} `json:"links"`
+	ContinuationToken string `json:"continuationToken"`
+}
+
+var errNoItems = errors.New("items are missing, so it is not a list")
+
+func decodePage[T any](body []byte) (page[T], error) {
+	var p page[T]
+	if err := decode(body, &p); err != nil {
+		return p, err
+	}
+	if p.Items == nil {
+		return p, errNoItems
+	}
+	for i := range p.Items {
+		if err := checkItem(&p.Items[i]); err != nil {
+			return p, fmt.Errorf("item %d: %w", i, err)
+		}
+	}
+	return p, nil
+}
+
+// checkItem asks an item that has rules of its own whether it keeps them.
+func checkItem(item any) error {
+	if checker, ok := item.(interface{ check() error }); ok {
+		return checker.check()
+	}
+	return nil
+}
+
+// token returns the continuation token, which the link to the next page carries
+// as a header to send along, or which stands beside the items.
+func (p *page[T]) token() string {
+	for _, header := range p.Links.Next.Headers {
+		if strings.EqualFold(header.Key, continuationHeader) {
+			return header.Value
+		}
+	}
+	return p.ContinuationToken
+}

@@ -1,0 +1,37 @@
+// Package client speaks to Microsoft Partner Center on behalf of a Cloud
+// Solution Provider: it lists the partner's customers and reads what each of
+// them has spent on Azure in the current billing period.
+//
+// A [Client] authenticates as an application together with a user (App+User),
+// because Partner Center refuses usage to an application alone. It begins with
+// a refresh token that a partner user with MFA consented to once, exchanges it
+// at Microsoft Entra ID when an access token is needed, and keeps the rotated
+// refresh token in a file so that it never dies of age:
+//
+//	cloud, _ := client.CloudByName("global")
+//	c, err := client.New(client.Config{
+//		Cloud:            cloud,
+//		TenantID:         "contoso.onmicrosoft.com",
+//		ClientID:         "00000000-0000-0000-0000-000000000000",
+//		ClientSecretFile: "secret",
+//		RefreshTokenFile: "refresh-token",
+//	})
+//	if err != nil {
+//		return err
+//	}
+//	customers, err := c.Customers(ctx)
+//
+// Every method takes a context and ends with it; [Config.Timeout] bounds each
+// call besides. A Client is safe for concurrent use, and how many calls it
+// makes at once is up to the caller.
+//
+// Every failure of a call is an [*Error]. Ask what kind it is with the Is
+// functions rather than by status: a customer without Azure usage, for one, is
+// an error to Partner Center and an answer to everybody else (see [IsNoUsage]).
+// No error, and no line that a Client logs, holds a token, a secret or a body
+// of the token endpoint.
+//
+// All amounts are estimates that Microsoft updates about once a day. They are
+// in the customer's billing currency, which differs between customers: never
+// add them up across currencies.
+package client

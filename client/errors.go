@@ -1,0 +1,256 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Endpoint names a call of the API in errors and metrics.
+type Endpoint string
+
+// The endpoints that a Client calls.
+const (
+	EndpointToken        Endpoint = "token"
+	EndpointCustomers    Endpoint = "customers"
+	EndpointUsageSummary Endpoint = "usagesummary"
+	EndpointUsageRecords Endpoint = "usagerecords"
+)
+
+// Endpoints returns every endpoint.
+func Endpoints() []Endpoint {
+	return []Endpoint{EndpointToken, EndpointCustomers, EndpointUsageSummary, EndpointUsageRecords}
+}
+
+// Reason is the one cause, of a closed set, that a failure is counted under.
+type Reason string
+
+// The reasons of failures.
+const (
+	ReasonAuth       Reason = "auth"       // The credentials or the token are refused.
+	ReasonMFA        Reason = "mfa"        // The token was obtained without MFA.
+	ReasonPermission Reason = "permission" // Consent, a role or the relationship is missing.
+	ReasonThrottled  Reason = "throttled"  // Too many calls.
+	ReasonTimeout    Reason = "timeout"    // No answer in time.
+	ReasonNetwork    Reason = "network"    // No connection, or it broke.
+	ReasonServer     Reason = "server"     // Microsoft's fault.
+	ReasonDecode     Reason = "decode"     // The answer is not what is documented.
+	ReasonClient     Reason = "client"     // The call is refused as wrong.
+)
+
+// Reasons returns every reason.
+func Reasons() []Reason {
+	return []Reason{
+		ReasonAuth, ReasonMFA, ReasonPermission, ReasonThrottled, ReasonTimeout,
+		ReasonNetwork, ReasonServer, ReasonDecode, ReasonClient,
+	}
+}
+
+// Codes of Partner Center, from Microsoft's table of error codes.
+const (
+	codeBadQuery       = "2000"
+	codeNoUsage        = "3000"
+	codeNoRelationship = "20002"
+	codeWrongRole      = "900150"
+	codeAppOnly        = "900329"
+	codeOldAudience    = "900420"
+	codeNoMFA          = "900421"
+)
+
+// Error is a call that failed.
+type Error struct {
+	// Endpoint is the call.
+	Endpoint Endpoint
+	// CustomerID is the customer whom the call was about, or "".
+	CustomerID string
+	// StatusCode is the HTTP status, or 0 where no whole answer arrived.
+	StatusCode int
+	// Code is Partner Center's own error code, such as "3000", or the token
+	// endpoint's, such as "AADSTS700082", or "".
+	Code string
+	// Description is Partner Center's explanation, or "". Tokens and secrets are
+	// cut out of it.
+	Description string
+	// RequestID is the call's MS-RequestId, or the token endpoint's trace id.
+	RequestID string
+	// CorrelationID is the call's MS-CorrelationId, or the token endpoint's.
+	CorrelationID string
+	// RetryAfter is how long the server asks to wait, 0 where it does not ask.
+	RetryAfter time.Duration
+	// Reason is what the failure is counted under.
+	Reason Reason
+	// Err is the cause of a missing or unreadable answer, or nil.
+	Err error
+}
+
+// Error names the call, what went wrong and the ids that Microsoft's support
+// asks for, in one line.
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString(string(e.Endpoint))
+	if e.CustomerID != "" {
+		fmt.Fprintf(&b, " of customer %q", e.CustomerID)
+	}
+	if e.StatusCode != 0 {
+		fmt.Fprintf(&b, ": HTTP %d", e.StatusCode)
+	}
+	if e.Code != "" {
+		fmt.Fprintf(&b, ": code %s", e.Code)
+	}
+	if e.Description != "" {
+		fmt.Fprintf(&b, ": %s", e.Description)
+	}
+	if e.Err != nil {
+		fmt.Fprintf(&b, ": %v", e.Err)
+	}
+	if e.RequestID != "" {
+		fmt.Fprintf(&b, " (request %s, correlation %s)", e.RequestID, e.CorrelationID)
+	}
+	return b.String()
+}
+
+// Unwrap returns the cause of a missing or unreadable answer.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Remedy says in plain words what the reader can do about the failure.
+func (e *Error) Remedy() string {
+	if remedy, ok := remediesByCode[e.Code]; ok {
+		return remedy
+	}
+	return remediesByReason[e.Reason]
+}
+
+const (
+	signInAgain  = "sign in again as a partner user with MFA and replace the refresh token file"
+	renewSecret  = "create a new client secret in the app registration and write it to the client secret file"
+	grantConsent = "let an administrator consent to the application's permission on Microsoft Partner Center"
+	grantRole    = "give the user who signed in the Admin agent role in Partner Center, then sign in again"
+)
+
+var remediesByCode = map[string]string{
+	codeNoMFA:       "the token was obtained without MFA: " + signInAgain,
+	codeOldAudience: "the token is for a retired audience: leave the scope to this program and use the v2.0 endpoint",
+	codeAppOnly:     "usage needs a user besides the application: " + signInAgain,
+	codeWrongRole:   grantRole,
+	"900308":        grantRole,
+	"900309":        "Conditional Access blocks the sign-in: exempt the user or the address this program runs at",
+	"AADSTS700082":  "the refresh token died of 90 idle days: " + signInAgain,
+	"AADSTS70000":   "the grant was revoked or expired: " + signInAgain,
+	"AADSTS50173":   "the grant was revoked, for instance by a new password: " + signInAgain,
+	"AADSTS50076":   "MFA is needed: " + signInAgain,
+	"AADSTS50078":   "the MFA of the sign-in expired: " + signInAgain,
+	"AADSTS50079":   "the user has to enrol in MFA, then: " + signInAgain,
+	"AADSTS65001":   grantConsent,
+	"AADSTS700007":  "the refresh token belongs to another client id: use that id, or " + signInAgain,
+	"AADSTS7000215": "the client secret is wrong: " + renewSecret,
+	"AADSTS7000222": "the client secret expired: " + renewSecret,
+	"AADSTS53003":   "Conditional Access blocks the sign-in: exempt the user or the address this program runs at",
+	"AADSTS90038":   "the application belongs to another national cloud: choose the cloud of the tenant",
+	"AADSTS50126":   "user name or password are wrong: " + signInAgain,
+}
+
+var remediesByReason = map[Reason]string{
+	ReasonAuth:       "check tenant, client id, client secret and refresh token; if they are right, " + signInAgain,
+	ReasonMFA:        signInAgain,
+	ReasonPermission: grantRole + "; also check that the application has consent",
+	ReasonThrottled:  "wait; if it lasts, lower the number of concurrent calls or raise the cache's TTL",
+	ReasonTimeout:    "wait; if it lasts, raise the call timeout or look at the network",
+	ReasonNetwork:    "check DNS, firewall and proxy between this machine and Microsoft",
+	ReasonServer:     "wait for Microsoft; if it lasts, give their support the request and correlation ids",
+	ReasonDecode:     "check that no proxy answers in Microsoft's place; otherwise report it as a bug",
+	ReasonClient:     "report it as a bug, with the code and the description",
+}
+
+// ReasonOf returns what an error of a Client is counted under.
+func ReasonOf(err error) Reason {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Reason
+	}
+	return ReasonClient
+}
+
+// IsNoUsage says that the customer has no Azure usage (code 3000), which is an
+// answer rather than a failure.
+func IsNoUsage(err error) bool {
+	return hasCode(err, codeNoUsage, http.StatusBadRequest, http.StatusNotFound)
+}
+
+// IsNoAccess says that the partner may not see this customer.
+func IsNoAccess(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.CustomerID != "" && e.StatusCode == http.StatusForbidden
+}
+
+// IsNotFound says that Partner Center does not know this customer, or has
+// nothing of it (codes 1000 and 60003 among others).
+func IsNotFound(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.CustomerID != "" && e.StatusCode == http.StatusNotFound && e.Code != codeNoUsage
+}
+
+// IsAuth says that credentials or token are refused.
+func IsAuth(err error) bool { return isA(err, ReasonAuth) }
+
+// IsMFA says that the token lacks MFA, which only a new sign-in mends.
+func IsMFA(err error) bool { return isA(err, ReasonMFA) }
+
+// IsPermission says that consent, a role or the relationship is missing.
+func IsPermission(err error) bool { return isA(err, ReasonPermission) }
+
+// IsThrottled says that Partner Center got too many calls.
+func IsThrottled(err error) bool { return isA(err, ReasonThrottled) }
+
+// IsTemporary says that the same call may succeed later without anybody doing
+// anything.
+func IsTemporary(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		return false
+	}
+	temporary := []Reason{ReasonThrottled, ReasonTimeout, ReasonNetwork, ReasonServer}
+	return slices.Contains(temporary, e.Reason) && e.StatusCode != http.StatusNotImplemented
+}
+
+func isA(err error, reason Reason) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Reason == reason
+}
+
+func hasCode(err error, code string, statuses ...int) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Code == code && slices.Contains(statuses, e.StatusCode)
+}
+
+// reasonOfStatus says what an answer of the API is counted under.
+func reasonOfStatus(status int, code, description string) Reason {
+	switch {
+	case code == codeNoMFA, status == http.StatusUnauthorized && strings.Contains(description, "MFA required"):
+		return ReasonMFA
+	case status == http.StatusUnauthorized:
+		return ReasonAuth
+	case status == http.StatusForbidden:
+		return ReasonPermission
+	case status == http.StatusTooManyRequests:
+		return ReasonThrottled
+	case status == http.StatusRequestTimeout:
+		return ReasonTimeout
+	case status >= http.StatusInternalServerError:
+		return ReasonServer
+	case status < http.StatusBadRequest:
+		return ReasonDecode // Neither "no content" nor a redirect is documented.
+	}
+	return ReasonClient
+}
+
+// reasonOfCause says what a missing answer is counted under.
+func reasonOfCause(err error) Reason {
+	var timeout interface{ Timeout() bool }
+	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout() {
+		return ReasonTimeout
+	}
+	return ReasonNetwork
+}

@@ -1,0 +1,168 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+const continuationHeader = "MS-ContinuationToken"
+
+const (
+	// maxPages bounds a list at half a million customers.
+	maxPages = 1000
+	// maxBarrenPages is how many pages in a row may bring nothing new before
+	// their chain is taken for endless.
+	maxBarrenPages = 10
+)
+
+// ErrTruncated says that a list was ended because its pages went round in a
+// circle or never came to an end.
+var ErrTruncated = errors.New("the list's pages have no end")
+
+// collect reads a list page by page, and returns what it found also with an
+// error. The key tells items apart, so that a page which brings nothing new can
+// be recognised.
+func collect[T any](ctx context.Context, c *Client, first request, key func(T) string) ([]T, error) {
+	first.limit = maxCollection
+	l := list[T]{key: key, known: map[string]bool{}, asked: map[string]bool{}}
+	r := first
+	for range maxPages {
+		p, next, err := readPage[T](ctx, c, first, r)
+		if err != nil {
+			return l.found, endOfList(r, err)
+		}
+		l.asked[r.position()] = true
+		l.add(p.Items)
+		if next == nil {
+			return l.found, nil
+		}
+		if l.circles(next) {
+			break
+		}
+		r = *next
+	}
+	return l.found, c.failure(first, &Error{Reason: ReasonDecode, Err: ErrTruncated})
+}
+
+// list is what was found so far.
+type list[T any] struct {
+	key    func(T) string
+	found  []T
+	known  map[string]bool
+	asked  map[string]bool // positions
+	barren int             // pages in a row that brought nothing new
+}
+
+// add keeps the items that no earlier page had.
+func (l *list[T]) add(items []T) {
+	var fresh []T
+	for _, item := range items {
+		if !l.known[l.key(item)] {
+			fresh = append(fresh, item)
+		}
+	}
+	for _, item := range fresh {
+		l.known[l.key(item)] = true
+	}
+	l.found = append(l.found, fresh...)
+	l.barren++
+	if len(fresh) > 0 {
+		l.barren = 0
+	}
+}
+
+// circles says whether going on leads nowhere. A repeated token alone does not
+// say so: a server may move on behind one token.
+func (l *list[T]) circles(next *request) bool {
+	return l.barren > 0 && l.asked[next.position()] || l.barren >= maxBarrenPages
+}
+
+// position is what the server sees of a page's place in the list.
+func (r request) position() string { return r.header.Get(continuationHeader) + " " + r.path }
+
+// readPage reads one page and says what to ask for the next one, nil after the
+// last.
+func readPage[T any](ctx context.Context, c *Client, first, r request) (page[T], *request, error) {
+	a, err := c.fetch(ctx, r)
+	if err != nil {
+		return page[T]{}, nil, err
+	}
+	p, err := decodePage[T](a.body)
+	if err != nil {
+		return p, nil, c.badAnswer(r, a, err)
+	}
+	next, err := c.nextPage(first, p.Links.Next.URI, p.token())
+	if err != nil {
+		return p, nil, c.badAnswer(r, a, err)
+	}
+	return p, next, nil
+}
+
+// endOfList turns the answer that some lists give after their last page, code
+// 2000, into what it means.
+func endOfList(r request, err error) error {
+	e, ok := errors.AsType[*Error](err)
+	if ok && r.header.Get(continuationHeader) != "" && e.StatusCode == http.StatusBadRequest && e.Code == codeBadQuery {
+		return nil
+	}
+	return err
+}
+
+// nextPage follows Microsoft's contract: the link's address together with the
+// token as a header, or the first address with seekOperation=next and the token.
+// Neither pages without the other.
+func (c *Client) nextPage(first request, uri, token string) (*request, error) {
+	if uri == "" && token == "" {
+		return nil, nil
+	}
+	path := first.path
+	if uri != "" {
+		var err error
+		if path, err = c.linkPath(uri); err != nil {
+			return nil, err
+		}
+	}
+	next := request{endpoint: first.endpoint, path: path, limit: first.limit}
+	if token != "" {
+		next.header = http.Header{continuationHeader: {token}}
+		next.path = withSeek(path)
+	}
+	return &next, nil
+}
+
+// linkPath returns a link's path and query below the API's base. Links are
+// relative, with or without /v1; a link to another host is refused because the
+// access token would go there.
+func (c *Client) linkPath(uri string) (string, error) {
+	u, err := url.Parse(uri)
+	if err != nil {
+		return "", errors.New("the link to the next page is not an address")
+	}
+	if u.Host != "" && u.Host != c.base.Host {
+		return "", fmt.Errorf("the link to the next page leads to another host, %.80q", u.Host)
+	}
+	path := strings.TrimPrefix(u.EscapedPath(), c.base.EscapedPath())
+	path = "/" + strings.TrimLeft(path, "/")
+	if !strings.HasPrefix(path, "/v1/") {
+		path = "/v1" + path
+	}
+	// Microsoft's samples start a second query where an ampersand is meant.
+	if query := strings.ReplaceAll(u.RawQuery, "?", "&"); query != "" {
+		path += "?" + query
+	}
+	return path, nil
+}
+
+func withSeek(path string) string {
+	if strings.Contains(strings.ToLower(path), "seekoperation=") {
+		return path
+	}
+	if strings.Contains(path, "?") {
+		return path + "&seekOperation=next"
+	}
+	return path + "?seekOperation=next"
+}

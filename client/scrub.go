@@ -1,0 +1,52 @@
+package client
+
+import (
+	"net/url"
+	"regexp"
+	"strings"
+)
+
+// tokenLike is what looks like a credential wherever it stands.
+var tokenLike = regexp.MustCompile(`(?i)bearer\s+\S+|eyJ[\w-]{8,}[\w.-]*`)
+
+const redacted = "[redacted]"
+
+// scrub cuts credentials out of what a server or a library says, and what is
+// too long or not printable.
+func (t *tokens) scrub(s string) string {
+	t.mu.Lock()
+	secrets := []string{t.access, t.refresh, t.stored, t.secret}
+	t.mu.Unlock()
+	for _, secret := range secrets {
+		if secret != "" {
+			s = strings.ReplaceAll(s, secret, redacted)
+			s = strings.ReplaceAll(s, url.QueryEscape(secret), redacted)
+		}
+	}
+	return printable(tokenLike.ReplaceAllString(s, redacted))
+}
+
+// scrubError keeps the cause, so that it can be asked for, and cleans its text.
+func (t *tokens) scrubError(err error) error {
+	return &scrubbed{text: t.scrub(err.Error()), err: err}
+}
+
+type scrubbed struct {
+	text string
+	err  error
+}
+
+func (s *scrubbed) Error() string { return s.text }
+
+func (s *scrubbed) Unwrap() error { return s.err }
+
+// printable puts text into one line of at most 1024 bytes, the length of a
+// description by Microsoft's documentation.
+func printable(s string) string {
+	const longest = 1024
+	s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "�")), " ")
+	if len(s) > longest {
+		s = strings.ToValidUTF8(s[:longest], "") + "…"
+	}
+	return s
+}

@@ -1,0 +1,180 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"time"
+)
+
+// Usage is what a customer's usage summary and usage record have in common.
+type Usage struct {
+	// CustomerID is the customer's Entra tenant (resourceId, or its older twin
+	// id) as the API spells it; see [CanonicalID].
+	CustomerID string
+	// CustomerName is the company's name (resourceName, or its older twin name).
+	CustomerName string
+	// TotalCost is the estimated cost of the billing period so far (totalCost),
+	// in the billing currency. Credits can make it negative.
+	TotalCost float64
+	// USDTotalCost is the same in US dollars (usdTotalCost), nil where the API
+	// does not state it. Azure plan states it; legacy usage may state 0.
+	USDTotalCost *float64
+	// Budget is the customer's monthly spending budget (budget.amount, else
+	// budget.usageSpendingBudget) in the billing currency, nil where none is set.
+	Budget *float64
+	// Currency is the ISO 4217 code of the billing currency: currencyCode, else
+	// the currency of currencyLocale's region, else "".
+	Currency string
+	// LastModified is when Microsoft last changed the figures
+	// (lastModifiedDate), zero where the API does not say.
+	LastModified time.Time
+}
+
+// UsageSummary is a customer's Azure spending in the current billing period
+// (Microsoft: CustomerUsageSummary).
+type UsageSummary struct {
+	Usage
+	// BillingStart is when the billing period began (billingStartDate), zero
+	// where the API does not say.
+	BillingStart time.Time
+	// BillingEnd is the end of the billing period as the API states it
+	// (billingEndDate), zero where it does not say. Azure plan states the first
+	// instant after the period, legacy usage states its last day.
+	BillingEnd time.Time
+}
+
+// UsageRecord is a customer's Azure spending in the current month as the list
+// of all customers' records has it, without billing dates (Microsoft:
+// CustomerMonthlyUsageRecord).
+type UsageRecord struct {
+	Usage
+	// PercentUsed is the used share of the budget in percent with two decimals
+	// (percentUsed). It passes 100, and is 0 without a budget.
+	PercentUsed float64
+	// AzurePlan says whether the customer has an Azure plan (isUpgraded).
+	AzurePlan bool
+}
+
+// UsageSummary returns what the customer has spent in the current billing period
+// (GET /v1/customers/{id}/usagesummary). A customer without Azure usage is an
+// error for which [IsNoUsage] is true.
+func (c *Client) UsageSummary(ctx context.Context, customerID string) (UsageSummary, error) {
+	r := request{
+		endpoint:   EndpointUsageSummary,
+		customerID: customerID,
+		path:       "/v1/customers/" + url.PathEscape(customerID) + "/usagesummary",
+		limit:      maxResource,
+	}
+	a, err := c.fetch(ctx, r)
+	if err != nil {
+		return UsageSummary{}, err
+	}
+	summary, err := decodeSummary(a.body)
+	if err != nil {
+		return UsageSummary{}, c.badAnswer(r, a, err)
+	}
+	return summary, nil
+}
+
+// UsageRecords returns the usage records of all customers
+// (GET /v1/customers/usagerecords). Customers without usage may be missing. As
+// with [Client.Customers], an error may come with the records found until then.
+func (c *Client) UsageRecords(ctx context.Context) ([]UsageRecord, error) {
+	items, err := collect(ctx, c, request{
+		endpoint: EndpointUsageRecords,
+		path:     "/v1/customers/usagerecords",
+	}, func(w wireRecord) string { return CanonicalID(firstOf(w.ResourceID, w.ID)) })
+
+	records := make([]UsageRecord, len(items))
+	for i, item := range items {
+		records[i] = UsageRecord{
+			Usage:       item.wireUsage.usage(),
+			PercentUsed: item.PercentUsed,
+			AzurePlan:   item.IsUpgraded,
+		}
+	}
+	return records, err
+}
+
+// wireUsage holds the fields that summary and record share on the wire.
+type wireUsage struct {
+	ResourceID   string      `json:"resourceId"`
+	ID           string      `json:"id"`
+	ResourceName string      `json:"resourceName"`
+	Name         string      `json:"name"`
+	Budget       *wireBudget `json:"budget"`
+	TotalCost    *float64    `json:"totalCost"`
+	USDTotalCost *float64    `json:"usdTotalCost"`
+	Code         string      `json:"currencyCode"`
+	Locale       string      `json:"currencyLocale"`
+	LastModified date        `json:"lastModifiedDate"`
+}
+
+type wireBudget struct {
+	Amount *float64 `json:"amount"`
+	// Ammount is how Microsoft's published sample of legacy usage spells it.
+	Ammount             *float64 `json:"ammount"`
+	UsageSpendingBudget *float64 `json:"usageSpendingBudget"`
+}
+
+func (b *wireBudget) amount() *float64 {
+	switch {
+	case b == nil:
+		return nil
+	case b.Amount != nil:
+		return b.Amount
+	case b.Ammount != nil:
+		return b.Ammount
+	}
+	return b.UsageSpendingBudget
+}
+
+var errNoTotalCost = errors.New("totalCost is missing")
+
+func (w *wireUsage) usage() Usage {
+	return Usage{
+		CustomerID:   firstOf(w.ResourceID, w.ID),
+		CustomerName: firstOf(w.ResourceName, w.Name),
+		TotalCost:    *w.TotalCost,
+		USDTotalCost: w.USDTotalCost,
+		Budget:       w.Budget.amount(),
+		Currency:     currencyOf(w.Code, w.Locale),
+		LastModified: w.LastModified.Time,
+	}
+}
+
+func (w *wireUsage) check() error {
+	if w.TotalCost == nil {
+		return errNoTotalCost
+	}
+	return nil
+}
+
+type wireRecord struct {
+	wireUsage
+	PercentUsed float64 `json:"percentUsed"`
+	IsUpgraded  bool    `json:"isUpgraded"`
+}
+
+func decodeSummary(body []byte) (UsageSummary, error) {
+	var w struct {
+		wireUsage
+		BillingStart date `json:"billingStartDate"`
+		BillingEnd   date `json:"billingEndDate"`
+	}
+	if err := decode(body, &w); err != nil {
+		return UsageSummary{}, err
+	}
+	if err := w.check(); err != nil {
+		return UsageSummary{}, err
+	}
+	return UsageSummary{Usage: w.usage(), BillingStart: w.BillingStart.Time, BillingEnd: w.BillingEnd.Time}, nil
+}
+
+func firstOf(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}

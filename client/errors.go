@@ -52,14 +52,19 @@ func Reasons() []Reason {
 
 // Codes of Partner Center, from Microsoft's table of error codes.
 const (
-	codeBadQuery       = "2000"
-	codeNoUsage        = "3000"
-	codeNoRelationship = "20002"
-	codeWrongRole      = "900150"
-	codeAppOnly        = "900329"
-	codeOldAudience    = "900420"
-	codeNoMFA          = "900421"
+	codeBadQuery    = "2000"
+	codeNotFound    = "1000"
+	codeNoTenant    = "60003"
+	codeNoUsage     = "3000"
+	codeWrongRole   = "900150"
+	codeAppOnly     = "900329"
+	codeOldAudience = "900420"
+	codeNoMFA       = "900421"
 )
+
+// CodeNoRelationship is the code of a customer with whom the partner has no
+// commerce relationship.
+const CodeNoRelationship = "20002"
 
 // Error is a call that failed.
 type Error struct {
@@ -128,29 +133,33 @@ const (
 	signInAgain  = "sign in again as a partner user with MFA and replace the refresh token file"
 	renewSecret  = "create a new client secret in the app registration and write it to the client secret file"
 	grantConsent = "let an administrator consent to the application's permission on Microsoft Partner Center"
+	notFound     = "the customer may have left or never bought anything: look it up in Partner Center, or exclude it"
 	grantRole    = "give the user who signed in the Admin agent role in Partner Center, then sign in again"
 )
 
 var remediesByCode = map[string]string{
-	codeNoMFA:       "the token was obtained without MFA: " + signInAgain,
-	codeOldAudience: "the token is for a retired audience: leave the scope to this program and use the v2.0 endpoint",
-	codeAppOnly:     "usage needs a user besides the application: " + signInAgain,
-	codeWrongRole:   grantRole,
-	"900308":        grantRole,
-	"900309":        "Conditional Access blocks the sign-in: exempt the user or the address this program runs at",
-	"AADSTS700082":  "the refresh token died of 90 idle days: " + signInAgain,
-	"AADSTS70000":   "the grant was revoked or expired: " + signInAgain,
-	"AADSTS50173":   "the grant was revoked, for instance by a new password: " + signInAgain,
-	"AADSTS50076":   "MFA is needed: " + signInAgain,
-	"AADSTS50078":   "the MFA of the sign-in expired: " + signInAgain,
-	"AADSTS50079":   "the user has to enrol in MFA, then: " + signInAgain,
-	"AADSTS65001":   grantConsent,
-	"AADSTS700007":  "the refresh token belongs to another client id: use that id, or " + signInAgain,
-	"AADSTS7000215": "the client secret is wrong: " + renewSecret,
-	"AADSTS7000222": "the client secret expired: " + renewSecret,
-	"AADSTS53003":   "Conditional Access blocks the sign-in: exempt the user or the address this program runs at",
-	"AADSTS90038":   "the application belongs to another national cloud: choose the cloud of the tenant",
-	"AADSTS50126":   "user name or password are wrong: " + signInAgain,
+	codeNoMFA:          "the token was obtained without MFA: " + signInAgain,
+	codeOldAudience:    "the token is for a retired audience: leave the scope to this program and use the v2.0 endpoint",
+	codeAppOnly:        "usage needs a user besides the application: " + signInAgain,
+	codeWrongRole:      grantRole,
+	CodeNoRelationship: "the customer has ended the relationship, or not yet accepted it: renew it in Partner Center, or exclude the customer",
+	codeNotFound:       notFound,
+	codeNoTenant:       notFound,
+	"900308":           grantRole,
+	"900309":           "Conditional Access blocks the sign-in: exempt the user or the address this program runs at",
+	"AADSTS700082":     "the refresh token died of 90 idle days: " + signInAgain,
+	"AADSTS70000":      "the grant was revoked or expired: " + signInAgain,
+	"AADSTS50173":      "the grant was revoked, for instance by a new password: " + signInAgain,
+	"AADSTS50076":      "MFA is needed: " + signInAgain,
+	"AADSTS50078":      "the MFA of the sign-in expired: " + signInAgain,
+	"AADSTS50079":      "the user has to enrol in MFA, then: " + signInAgain,
+	"AADSTS65001":      grantConsent,
+	"AADSTS700007":     "the refresh token belongs to another client id: use that id, or " + signInAgain,
+	"AADSTS7000215":    "the client secret is wrong: " + renewSecret,
+	"AADSTS7000222":    "the client secret expired: " + renewSecret,
+	"AADSTS53003":      "Conditional Access blocks the sign-in: exempt the user or the address this program runs at",
+	"AADSTS90038":      "the application belongs to another national cloud: choose the cloud of the tenant",
+	"AADSTS50126":      "user name or password are wrong: " + signInAgain,
 }
 
 var remediesByReason = map[Reason]string{

@@ -1,0 +1,110 @@
+package simulator
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/azure-csp-exporter/azure_csp_exporter/client"
+)
+
+// tokenError is a refusal of the token endpoint.
+type tokenError struct {
+	status  int
+	name    string
+	code    int
+	message string
+}
+
+func (s *Simulator) serveToken(w http.ResponseWriter, r *http.Request) {
+	s.count(client.EndpointToken)()
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store, no-cache")
+	if refusal := s.tokenRefusal(r); refusal != nil {
+		refusal.write(w)
+		return
+	}
+	s.issue(w, r.PostForm.Get("refresh_token"))
+}
+
+// tokenRefusal checks a request as Entra ID does.
+func (s *Simulator) tokenRefusal(r *http.Request) *tokenError {
+	if r.Method != http.MethodPost {
+		return &tokenError{http.StatusMethodNotAllowed, "invalid_request", 900561, "The endpoint only accepts POST requests."}
+	}
+	if err := r.ParseForm(); err != nil {
+		return &tokenError{http.StatusBadRequest, "invalid_request", 900144, "The form cannot be read."}
+	}
+	form := r.PostForm
+	secret := ClientSecret
+	if s.config.PublicClient {
+		secret = ""
+	}
+	switch {
+	case r.PathValue("tenant") != TenantID:
+		return &tokenError{http.StatusBadRequest, "invalid_request", 90002, "Tenant not found."}
+	case form.Get("client_id") != ClientID:
+		return &tokenError{http.StatusBadRequest, "unauthorized_client", 700016, "Application not found in the directory."}
+	case form.Get("client_secret") != secret:
+		return &tokenError{http.StatusUnauthorized, "invalid_client", 7000215, "Invalid client secret provided."}
+	case form.Get("grant_type") != "refresh_token":
+		return &tokenError{http.StatusBadRequest, "unsupported_grant_type", 70003, "The grant type is not supported."}
+	case !sameScope(form.Get("scope")):
+		return &tokenError{http.StatusBadRequest, "invalid_scope", 70011, "The scope is not valid."}
+	case !s.AcceptsRefreshToken(form.Get("refresh_token")):
+		return &tokenError{http.StatusBadRequest, "invalid_grant", 50173, "The grant was revoked."}
+	}
+	return nil
+}
+
+func sameScope(scope string) bool {
+	asked := strings.Fields(scope)
+	for _, needed := range strings.Fields(Scope) {
+		if !slices.Contains(asked, needed) {
+			return false
+		}
+	}
+	return true
+}
+
+// issue answers with a new access token and the next refresh token.
+func (s *Simulator) issue(w http.ResponseWriter, spent string) {
+	s.mu.Lock()
+	s.serial++
+	access := fmt.Sprintf("not-a-token-simulated-access-%d", s.serial)
+	refresh := fmt.Sprintf("not-a-token-simulated-refresh-%d", s.serial)
+	s.access[access] = time.Now().Add(s.config.TokenLife)
+	s.refresh[refresh] = true
+	if s.config.StrictRotation {
+		delete(s.refresh, spent)
+	}
+	s.mu.Unlock()
+
+	life := int(s.config.TokenLife.Seconds())
+	writeToken(w, http.StatusOK, map[string]any{
+		"token_type": "Bearer", "scope": Scope, "expires_in": life, "ext_expires_in": life,
+		"access_token": access, "refresh_token": refresh,
+	})
+}
+
+func (e *tokenError) write(w http.ResponseWriter) {
+	trace, correlation, now := uuid.NewString(), uuid.NewString(), time.Now().UTC().Format("2006-01-02 15:04:05Z")
+	writeToken(w, e.status, map[string]any{
+		"error": e.name,
+		"error_description": fmt.Sprintf("AADSTS%d: %s Trace ID: %s Correlation ID: %s Timestamp: %s",
+			e.code, e.message, trace, correlation, now),
+		"error_codes": []int{e.code}, "timestamp": now, "trace_id": trace, "correlation_id": correlation,
+	})
+}
+
+// writeToken writes a body as Entra ID does, without a byte order mark.
+func writeToken(w http.ResponseWriter, status int, body map[string]any) {
+	w.WriteHeader(status)
+	// An error here means that the client has left.
+	_ = json.NewEncoder(w).Encode(body)
+}

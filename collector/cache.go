@@ -1,0 +1,175 @@
+package collector
+
+import (
+	"context"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-kit/log"
+
+	"github.com/azure-csp-exporter/azure_csp_exporter/client"
+)
+
+// Source is where customers and their usage come from; a [client.Client] is one.
+type Source interface {
+	// Customers lists all customers. With an error it may return some.
+	Customers(ctx context.Context) ([]client.Customer, error)
+	// UsageSummary returns a customer's usage in the current billing period.
+	UsageSummary(ctx context.Context, customerID string) (client.UsageSummary, error)
+	// RefreshTokenIssued says when the stored refresh token was issued.
+	RefreshTokenIssued() time.Time
+}
+
+var _ Source = (*client.Client)(nil)
+
+// Config says how a [Cache] keeps up to date.
+type Config struct {
+	// Concurrency is the most customers asked for at once, at least 1.
+	Concurrency int
+	// TTL is the age from which the list of customers and each customer's usage
+	// are fetched again.
+	TTL time.Duration
+	// MaxAge is the age from which figures are no longer exposed.
+	MaxAge time.Duration
+	// Include and Exclude, if set, choose customers by id, name or domain.
+	Include, Exclude *regexp.Regexp
+	// Logger, if set, gets a line when a cause of failures appears or ends.
+	Logger log.Logger
+}
+
+// Cache holds what is known of every customer. It asks its Source when it is
+// told to and something is stale, in one refresh at a time that whoever comes
+// meanwhile shares. Create it with [NewCache] and end it with [Cache.Close].
+type Cache struct {
+	source Source
+	cfg    Config
+	ctx    context.Context // ends with Close, and every refresh with it
+	cancel context.CancelFunc
+
+	mu      sync.Mutex
+	entries map[string]*entry // by canonical id
+	running chan struct{}     // closed at the end of the refresh under way, nil without one
+	listDue time.Time         // from when the list of customers is fetched again
+	listed  bool              // whether the last attempt to list succeeded
+	held    time.Time         // until when nothing is asked, after a permanent refusal
+	failure error             // why the last refresh failed as a whole, or nil
+	success time.Time         // the end of the last whole refresh
+	took    time.Duration     // the length of the last whole refresh
+	lookups uint64            // customers looked up by scrapes
+	hits    uint64            // and those of them that were fresh
+	errors  map[client.Reason]uint64
+	causes  map[string]cause // of failures, as last logged
+}
+
+// NewCache returns an empty cache that has asked nobody yet.
+func NewCache(source Source, cfg Config) *Cache {
+	if cfg.Logger == nil {
+		cfg.Logger = log.NewNopLogger()
+	}
+	cfg.Concurrency = max(cfg.Concurrency, 1)
+	ctx, cancel := context.WithCancel(context.Background())
+	return &Cache{
+		source:  source,
+		cfg:     cfg,
+		ctx:     ctx,
+		cancel:  cancel,
+		entries: map[string]*entry{},
+		errors:  map[client.Reason]uint64{},
+		causes:  map[string]cause{},
+	}
+}
+
+// Warm starts a refresh, so that the first scrape need not wait for all of it.
+func (c *Cache) Warm() { c.join() }
+
+// Scrape brings the cache up to date for a scrape. If something is stale it
+// starts a refresh, or joins the one under way, and waits for its end or the
+// context's, whichever comes first. The refresh goes on in any case.
+func (c *Cache) Scrape(ctx context.Context) {
+	c.countLookups()
+	done := c.join()
+	if done == nil {
+		return
+	}
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+}
+
+// Ready says whether every customer has been asked for once. It stays true
+// whatever fails later.
+func (c *Cache) Ready() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.success.IsZero()
+}
+
+// Close ends the refresh under way and waits until it has ended. The cache goes
+// on serving what it holds.
+func (c *Cache) Close() {
+	c.cancel()
+	c.mu.Lock()
+	running := c.running
+	c.mu.Unlock()
+	if running != nil {
+		<-running
+	}
+}
+
+// join returns the end of the refresh under way, which it starts if one is due,
+// or nil.
+func (c *Cache) join() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.running == nil && c.ctx.Err() == nil && c.isDue(time.Now()) {
+		c.running = make(chan struct{})
+		go c.refresh()
+	}
+	return c.running
+}
+
+// isDue says whether a refresh has anything to do.
+func (c *Cache) isDue(now time.Time) bool {
+	if now.Before(c.held) {
+		return false
+	}
+	return !now.Before(c.listDue) || slices.ContainsFunc(c.all(), func(e *entry) bool { return e.isDue(now) })
+}
+
+func (c *Cache) all() []*entry {
+	entries := make([]*entry, 0, len(c.entries))
+	for _, e := range c.entries {
+		entries = append(entries, e)
+	}
+	return entries
+}
+
+func (c *Cache) countLookups() {
+	now := time.Now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, e := range c.entries {
+		c.lookups++
+		if !e.isDue(now) {
+			c.hits++
+		}
+	}
+}
+
+// selects says whether the customer is one that the partner wants to see.
+func (cfg *Config) selects(customer client.Customer) bool {
+	matches := func(re *regexp.Regexp) bool {
+		return re.MatchString(client.CanonicalID(customer.ID)) || re.MatchString(customer.Name) || re.MatchString(customer.Domain)
+	}
+	if cfg.Include != nil && !matches(cfg.Include) {
+		return false
+	}
+	return cfg.Exclude == nil || !matches(cfg.Exclude)
+}
+
+// clean makes a string fit for a label.
+func clean(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }

@@ -1,0 +1,99 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/azure-csp-exporter/azure_csp_exporter/client"
+	"github.com/azure-csp-exporter/azure_csp_exporter/client/simulator"
+)
+
+// The simulated partner has enough customers to show every kind of them, and
+// answers about as fast as the real one on a good day.
+const (
+	demoCustomers = 48
+	demoLatency   = 80 * time.Millisecond
+)
+
+// demoCommand is the exporter on the simulator.
+type demoCommand struct{ exporter exporterFlags }
+
+func newDemo(to flagger) *demoCommand {
+	d := &demoCommand{}
+	d.exporter.define(to, defaults{listenAddress: "127.0.0.1:10058", ttl: "30s"})
+	return d
+}
+
+func (d *demoCommand) run(ctx context.Context, env *environment) (err error) {
+	if err := d.exporter.check(); err != nil {
+		return err
+	}
+	folder, err := os.MkdirTemp("", name+"-demo-")
+	if err != nil {
+		return fmt.Errorf("a folder for the simulated credentials: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	address, stop, err := simulate()
+	if err != nil {
+		return fmt.Errorf("the simulated Partner Center: %w", err)
+	}
+	defer stop()
+	cfg, err := demoConfig(folder, address)
+	if err != nil {
+		return err
+	}
+	return d.exporter.serve(ctx, env, cfg, func(at net.Addr) { d.welcome(env, at) })
+}
+
+func (d *demoCommand) welcome(env *environment, at net.Addr) {
+	fmt.Fprintf(env.stdout, `This is a demo: a simulated partner with %d customers, over real HTTP and OAuth2.
+
+  http://%[2]v%-10[3]s the metrics of every customer
+  http://%[2]v%-10[4]s what else is served
+  http://%[2]v%-10[5]s whether every customer has been asked for
+
+Ctrl-C ends it.
+`, demoCustomers, at, d.exporter.telemetryPath, "/", "/-/ready")
+}
+
+// simulate serves a Partner Center on a free loopback port.
+func simulate() (address string, stop func(), err error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", nil, err
+	}
+	sim := simulator.New(simulator.Config{Customers: simulator.Fleet(demoCustomers)})
+	sim.SetFaults(simulator.Faults{Latency: demoLatency})
+	server := &http.Server{Handler: sim, ReadHeaderTimeout: 10 * time.Second}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = server.Serve(listener) // It ends with the error that says so.
+	}()
+	return "http://" + listener.Addr().String(), func() {
+		_ = server.Close()
+		<-done
+	}, nil
+}
+
+// demoConfig writes the simulated credentials to files, as real ones would be.
+func demoConfig(folder, address string) (client.Config, error) {
+	cfg := client.Config{
+		Cloud:            client.Cloud{Name: "demo", APIURL: address, LoginURL: address, Scope: simulator.Scope},
+		TenantID:         simulator.TenantID,
+		ClientID:         simulator.ClientID,
+		ClientSecretFile: filepath.Join(folder, "client-secret"),
+		RefreshTokenFile: filepath.Join(folder, "refresh-token"),
+		UserAgent:        userAgent(),
+	}
+	return cfg, errors.Join(
+		os.WriteFile(cfg.ClientSecretFile, []byte(simulator.ClientSecret), 0o600),
+		os.WriteFile(cfg.RefreshTokenFile, []byte(simulator.RefreshToken), 0o600),
+	)
+}

@@ -1,0 +1,132 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"regexp"
+	"time"
+
+	"github.com/go-kit/log/level"
+	"github.com/prometheus/common/version"
+	"github.com/prometheus/exporter-toolkit/web"
+	"github.com/prometheus/exporter-toolkit/web/kingpinflag"
+
+	"github.com/azure-csp-exporter/azure_csp_exporter/client"
+	"github.com/azure-csp-exporter/azure_csp_exporter/collector"
+)
+
+// shutdownTimeout bounds how long answers under way may take after SIGTERM.
+const shutdownTimeout = 10 * time.Second
+
+// exporterFlags are those of the commands that serve metrics.
+type exporterFlags struct {
+	concurrency      int
+	ttl, maxAge      time.Duration
+	include, exclude *regexp.Regexp
+	maxWait, offset  time.Duration
+	maxRequests      int
+	telemetryPath    string
+	bare, pprof      bool
+	web              *web.FlagConfig
+}
+
+// defaults are what differs between the commands that serve metrics.
+type defaults struct{ listenAddress, ttl string }
+
+func (f *exporterFlags) define(to flagger, d defaults) {
+	define(to, "api.concurrency", "Most usage calls in flight.", &f.concurrency, positive).Default("8")
+	define(to, "cache.ttl", "Age from which a customer's summary is fetched again.", &f.ttl, duration(0)).Default(d.ttl)
+	define(to, "cache.max-age", "Age from which a stale summary is no longer exposed.", &f.maxAge, duration(0)).Default("24h")
+	define(to, "scrape.max-wait", "Longest a scrape waits for a refresh that it found in flight or started; 0 is the scrape's deadline.", &f.maxWait, duration(0)).Default("0s")
+	define(to, "customers.include", "Expose only customers whose id, name or domain this anchored regular expression matches.", &f.include, anchored)
+	define(to, "customers.exclude", "Do not expose customers whose id, name or domain this anchored regular expression matches.", &f.exclude, anchored)
+	f.web = kingpinflag.AddFlags(to, d.listenAddress)
+	define(to, "web.telemetry-path", "Path under which the metrics are exposed.", &f.telemetryPath, telemetryPath).Default("/metrics")
+	define(to, "web.timeout-offset", "Taken off the timeout that Prometheus states with a scrape.", &f.offset, duration(0)).Default("500ms")
+	define(to, "web.max-requests", "Most scrapes at once, before 503.", &f.maxRequests, positive).Default("40")
+	to.Flag("web.disable-exporter-metrics", "Leave out the metrics of the exporter itself (go_*, process_*, promhttp_*).").BoolVar(&f.bare)
+	to.Flag("web.enable-pprof", "Serve profiles below /debug/pprof/.").BoolVar(&f.pprof)
+}
+
+// check refuses what each flag alone does not show to be wrong.
+func (f *exporterFlags) check() error {
+	if f.maxAge < f.ttl {
+		return fmt.Errorf("--cache.max-age: %s is less than --cache.ttl, %s, so that figures would vanish before they are fetched again", f.maxAge, f.ttl)
+	}
+	if *f.web.WebConfigFile == "" {
+		return nil
+	}
+	if err := web.Validate(*f.web.WebConfigFile); err != nil {
+		return fmt.Errorf("--web.config.file: %w", err)
+	}
+	return nil
+}
+
+// serve exposes the partner's metrics until the context ends. It calls listening
+// with each address that it serves.
+func (f *exporterFlags) serve(ctx context.Context, env *environment, cfg client.Config, listening func(net.Addr)) error {
+	api := collector.NewAPI()
+	cfg.Trace, cfg.Logger = api.Trace, env.logger
+	partner, err := client.New(cfg)
+	if err != nil {
+		return err
+	}
+	defer partner.Close()
+	cache := collector.NewCache(partner, collector.Config{
+		Concurrency: f.concurrency,
+		TTL:         f.ttl,
+		MaxAge:      f.maxAge,
+		Include:     f.include,
+		Exclude:     f.exclude,
+		Logger:      env.logger,
+	})
+	defer cache.Close()
+	handler, err := f.handler(cache, api, env)
+	if err != nil {
+		return err
+	}
+	_ = level.Info(env.logger).Log("msg", "starting", "program", name, "version", version.Info())
+	cache.Warm()
+	return f.listen(ctx, env, cache, newServer(handler, listening))
+}
+
+// newServer bounds what a client can make the server wait for or keep.
+func newServer(handler http.Handler, listening func(net.Addr)) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		// The one place where the server tells which port it was given.
+		BaseContext: func(l net.Listener) context.Context {
+			listening(l.Addr())
+			return context.Background()
+		},
+	}
+}
+
+// listen serves until the context ends. Then it closes the cache first, so that
+// scrapes which wait for it answer at once with what there is.
+func (f *exporterFlags) listen(ctx context.Context, env *environment, cache *collector.Cache, server *http.Server) error {
+	ctx, stop := context.WithCancel(ctx)
+	stopped := make(chan error, 1)
+	go func() {
+		<-ctx.Done()
+		cache.Close()
+		timeout, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+		defer cancel()
+		stopped <- server.Shutdown(timeout)
+	}()
+	err := web.ListenAndServe(server, f.web, slogger(env.logger))
+	stop()
+	shutdownErr := <-stopped
+	if !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("--web.listen-address: %w", err)
+	}
+	_ = level.Info(env.logger).Log("msg", "stopped")
+	return shutdownErr
+}

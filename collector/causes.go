@@ -12,7 +12,8 @@ import (
 // cause is one reason of failures, however many customers it hits.
 type cause struct {
 	err       error // of the first one hit
-	customers int   // how many are hit, 0 if it is the partner as a whole
+	customers int   // how many are hit
+	everybody bool  // whether it ended a refresh as a whole
 }
 
 // logCauses writes a line for each cause of failures that has appeared since the
@@ -34,11 +35,11 @@ func (c *Cache) logCauses() {
 }
 
 func (c *Cache) logCause(cause cause) {
-	keyvals := []any{"msg", "the customers cannot be refreshed", "reason", client.ReasonOf(cause.err)}
-	if cause.customers > 0 {
-		keyvals = []any{"msg", "the usage of customers cannot be fetched", "customers", cause.customers, "reason", client.ReasonOf(cause.err)}
+	msg := "the usage of customers cannot be fetched"
+	if cause.everybody {
+		msg = "the customers cannot be refreshed"
 	}
-	keyvals = append(keyvals, "err", cause.err)
+	keyvals := []any{"msg", msg, "customers", cause.customers, "reason", client.ReasonOf(cause.err), "err", cause.err}
 	if e, ok := errors.AsType[*client.Error](cause.err); ok {
 		keyvals = append(keyvals, "remedy", e.Remedy())
 	}
@@ -48,7 +49,7 @@ func (c *Cache) logCause(cause cause) {
 func (c *Cache) currentCauses() map[string]cause {
 	causes := map[string]cause{}
 	if c.failure != nil {
-		causes[causeKey(c.failure)] = cause{err: c.failure}
+		causes[causeKey(c.failure)] = cause{err: c.failure, everybody: true}
 	}
 	for _, e := range c.entries {
 		if e.err == nil {

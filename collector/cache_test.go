@@ -1,0 +1,448 @@
+package collector_test
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/azure-csp-exporter/azure_csp_exporter/client"
+	"github.com/azure-csp-exporter/azure_csp_exporter/collector"
+)
+
+// pass lets time go by in the bubble.
+func pass(d time.Duration) { time.Sleep(d) }
+
+func TestFreshCustomersAreNotFetchedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := newFake(3)
+		cache, _ := newCache(t, source)
+		scrape(t, cache)
+		pass(time.Hour - time.Second)
+		scrape(t, cache)
+		if lists, asked := source.takeCalls(); lists != 1 || len(asked) != 3 {
+			t.Errorf("before the TTL: %d lists, %d usages, want 1 and 3", lists, len(asked))
+		}
+		pass(time.Second)
+		scrape(t, cache)
+		if lists, asked := source.takeCalls(); lists != 1 || len(asked) != 3 {
+			t.Errorf("after the TTL: %d lists, %d usages, want 1 and 3", lists, len(asked))
+		}
+		if s := cache.Snapshot(); s.Lookups != 6 || s.Hits != 3 {
+			t.Errorf("%d lookups and %d hits, want 6 and 3", s.Lookups, s.Hits)
+		}
+	})
+}
+
+func TestNoScrapeNoCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := newFake(3)
+		cache, _ := newCache(t, source)
+		pass(48 * time.Hour)
+		if lists, asked := source.takeCalls(); lists+len(asked) != 0 {
+			t.Errorf("%d lists and %d usages without a scrape", lists, len(asked))
+		}
+		cache.Warm()
+		synctest.Wait()
+		pass(48 * time.Hour)
+		if lists, asked := source.takeCalls(); lists != 1 || len(asked) != 3 {
+			t.Errorf("%d lists and %d usages to warm up, want 1 and 3", lists, len(asked))
+		}
+	})
+}
+
+// The bound of a cold start is the calls' time divided by the concurrency.
+func TestConcurrencyIsUsedAndKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := newFake(200)
+		source.delay = 100 * time.Millisecond
+		cache, _ := newCache(t, source, func(c *collector.Config) { c.Concurrency = 20 })
+		began := time.Now()
+		scrape(t, cache)
+		if took := time.Since(began); took != 1100*time.Millisecond {
+			t.Errorf("a list and 200 calls of 100 ms, 20 at a time, took %s, want 1.1s", took)
+		}
+		if source.peak != 20 {
+			t.Errorf("%d calls in flight, want 20", source.peak)
+		}
+		if n := len(costs(cache)); n != 200 {
+			t.Errorf("%d customers with figures, want 200", n)
+		}
+	})
+}
+
+func TestOverlappingScrapesShareARefresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := newFake(200)
+		source.delay = 100 * time.Millisecond
+		cache, _ := newCache(t, source)
+		done := make(chan int)
+		for range 2 {
+			go func() {
+				cache.Scrape(t.Context())
+				done <- len(costs(cache))
+			}()
+		}
+		if a, b := <-done, <-done; a != 200 || b != 200 {
+			t.Errorf("the scrapes saw %d and %d customers, want 200", a, b)
+		}
+		if lists, asked := source.takeCalls(); lists != 1 || len(asked) != 200 {
+			t.Errorf("%d lists and %d usages for two scrapes, want 1 and 200", lists, len(asked))
+		}
+	})
+}
+
+// A failure leaves the figures until they are too old, and says so.
+func TestAPIDownForGood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := newFake(2)
+		cache, _ := newCache(t, source)
+		scrape(t, cache)
+		source.change(func(s *fakeSource) { s.listErr, s.customers = errNetwork, nil })
+		pass(time.Hour)
+		for range 23 {
+			scrape(t, cache)
+			if got := len(costs(cache)); got != 2 {
+				t.Fatalf("%d customers with figures, want both", got)
+			}
+			pass(time.Hour)
+		}
+		compare(t, cache, `
+# HELP azure_csp_customer_fetch_success Whether the last attempt to fetch the customer's usage succeeded. To learn that there is none is a success.
+# TYPE azure_csp_customer_fetch_success gauge
+azure_csp_customer_fetch_success{customer_id="id-0000",customer_name="Customer 0"} 0
+azure_csp_customer_fetch_success{customer_id="id-0001",customer_name="Customer 1"} 0
+# HELP azure_csp_customer_usage_fetched_timestamp_seconds When the exporter last knew the cached figures to be current, in seconds since the epoch.
+# TYPE azure_csp_customer_usage_fetched_timestamp_seconds gauge
+azure_csp_customer_usage_fetched_timestamp_seconds{customer_id="id-0000",customer_name="Customer 0"} 9.466848e+08
+azure_csp_customer_usage_fetched_timestamp_seconds{customer_id="id-0001",customer_name="Customer 1"} 9.466848e+08
+# HELP azure_csp_refresh_last_success_timestamp_seconds When the last whole refresh ended, in seconds since the epoch.
+# TYPE azure_csp_refresh_last_success_timestamp_seconds gauge
+azure_csp_refresh_last_success_timestamp_seconds 9.466848e+08
+# HELP azure_csp_up Whether the last refresh got a token and listed the customers.
+# TYPE azure_csp_up gauge
+azure_csp_up 0
+`, "azure_csp_customer_fetch_success", "azure_csp_customer_usage_fetched_timestamp_seconds", "azure_csp_refresh_last_success_timestamp_seconds", "azure_csp_up")
+		pass(time.Second)
+		scrape(t, cache)
+		s := cache.Snapshot()
+		if got := len(costs(cache)); got != 0 || len(s.Customers) != 2 {
+			t.Errorf("past the maximal age %d of %d customers have figures, want 0 of 2", got, len(s.Customers))
+		}
+		if !cache.Ready() {
+			t.Error("a later failure made the cache unready")
+		}
+	})
+}
+
+func TestAPIComesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := newFake(2)
+		cache, logged := newCache(t, source)
+		source.change(func(s *fakeSource) { s.listErr = errNetwork })
+		scrape(t, cache)
+		if cache.Ready() {
+			t.Error("the cache is ready although nobody could be listed")
+		}
+		source.change(func(s *fakeSource) { s.listErr = nil })
+		scrape(t, cache)
+		if got := costs(cache); len(got) != 2 || !cache.Snapshot().Up || !cache.Ready() {
+			t.Errorf("after the API came back: %v", got)
+		}
+		lines := logged.take()
+		if len(lines) != 2 || !strings.Contains(lines[0], "the customers cannot be refreshed") || !strings.Contains(lines[1], "a failure is over") {
+			t.Errorf("logged %q", lines)
+		}
+	})
+}
+
+func TestOneCustomersFailureIsItsOwn(t *testing.T) {
+	failures := map[string]struct {
+		err  error
+		want collector.Status
+	}{
+		"server":     {errServer, collector.StatusError},
+		"network":    {errNetwork, collector.StatusError},
+		"decode":     {apiError(200, "", client.ReasonDecode), collector.StatusError},
+		"auth":       {apiError(401, "400", client.ReasonAuth), collector.StatusError},
+		"mfa":        {apiError(401, "900421", client.ReasonMFA), collector.StatusError},
+		"role":       {apiError(403, "900150", client.ReasonPermission), collector.StatusNoAccess},
+		"no access":  {apiError(403, "20002", client.ReasonPermission), collector.StatusNoAccess},
+		"not found":  {apiError(404, "1000", client.ReasonClient), collector.StatusNotFound},
+		"throttled":  {apiError(429, "", client.ReasonThrottled), collector.StatusError},
+		"unexpected": {errors.New("unexpected"), collector.StatusError},
+	}
+	for name, test := range failures {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				source := newFake(30)
+				cache, _ := newCache(t, source)
+				scrape(t, cache)
+				source.failWith(test.err, "id-0000")
+				pass(time.Hour)
+				scrape(t, cache)
+				want := map[string]float64{}
+				for i := range 30 {
+					want[fmt.Sprintf("id-%04d", i)] = 2
+				}
+				want["id-0000"] = 1 // the last known
+				if diff := cmp.Diff(want, costs(cache)); diff != "" {
+					t.Error(diff)
+				}
+				if got := status(cache, "id-0000"); got != test.want {
+					t.Errorf("status %s, want %s", got, test.want)
+				}
+				if s := cache.Snapshot(); !s.Up || s.LastSuccess != time.Now() {
+					t.Error("one customer's failure made the whole refresh fail")
+				}
+			})
+		})
+	}
+}
+
+func TestNoUsageIsAnAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := newFake(1)
+		cache, logged := newCache(t, source)
+		scrape(t, cache)
+		source.failWith(errNoUsage)
+		pass(time.Hour)
+		scrape(t, cache)
+		scrape(t, cache)
+		c := cache.Snapshot().Customers[0]
+		if c.Status != collector.StatusNoUsage || !c.Success || c.Figures != nil {
+			t.Errorf("%+v, want no figures and a success", c)
+		}
+		if _, asked := source.takeCalls(); len(asked) != 2 {
+			t.Errorf("asked %d times, want once in each hour", len(asked))
+		}
+		if lines := logged.take(); len(lines) != 0 {
+			t.Errorf("logged %q", lines)
+		}
+	})
+}
+
+func TestWhoIsListed(t *testing.T) {
+	others := []client.Customer{customer(1), customer(2)}
+	tests := map[string]struct {
+		customers []client.Customer
+		err       error
+		want      []string
+		up        bool
+	}{
+		"a complete list removes": {others, nil, []string{"id-0001", "id-0002"}, true},
+		"an empty list is one":    {nil, nil, nil, true},
+		"a failed list removes nobody": {
+			nil, apiError(500, "", client.ReasonServer),
+			[]string{"id-0000", "id-0001"},
+			false,
+		},
+		"a list that breaks off adds": {
+			others, apiError(500, "", client.ReasonServer),
+			[]string{"id-0000", "id-0001", "id-0002"},
+			false,
+		},
+		"a list without end adds": {
+			others,
+			&client.Error{Endpoint: client.EndpointCustomers, Reason: client.ReasonDecode, Err: client.ErrTruncated},
+			[]string{"id-0000", "id-0001", "id-0002"},
+			true,
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				source := newFake(2)
+				cache, _ := newCache(t, source)
+				scrape(t, cache)
+				source.change(func(s *fakeSource) { s.customers, s.listErr = test.customers, test.err })
+				pass(time.Hour)
+				scrape(t, cache)
+				// Their usage is fetched also where the list failed.
+				if diff := cmp.Diff(test.want, slices.Sorted(maps.Keys(costs(cache)))); diff != "" {
+					t.Error(diff)
+				}
+				s := cache.Snapshot()
+				if s.Up != test.up {
+					t.Errorf("up %v, want %v", s.Up, test.up)
+				}
+				for _, c := range s.Customers {
+					if c.Fetched != time.Now() {
+						t.Errorf("%s was not fetched again", c.ID)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestTwinsInTheListAreOneCustomer(t *testing.T) {
+	source := newFake(0)
+	source.customers = []client.Customer{{ID: "ABC", Name: "old"}, {ID: "abc", Name: "new"}}
+	cache, _ := newCache(t, source)
+	scrape(t, cache)
+	compare(t, cache, `
+# HELP azure_csp_customer_info The customer's domain and its relationship to the partner. Always 1.
+# TYPE azure_csp_customer_info gauge
+azure_csp_customer_info{customer_id="abc",customer_name="new",domain="",relationship=""} 1
+`, "azure_csp_customer_info")
+}
+
+// A refusal that only a person can mend is said once and not repeated.
+func TestPermanentRefusal(t *testing.T) {
+	refusals := map[string]func(*fakeSource){
+		"of the list":     func(s *fakeSource) { s.listErr, s.customers = errMFA, nil },
+		"of a token":      func(s *fakeSource) { s.listErr, s.customers = errToken, nil },
+		"of every usage":  func(s *fakeSource) { s.usage = refuse(apiError(403, "900150", client.ReasonPermission)) },
+		"of a new token":  func(s *fakeSource) { s.usage = refuse(errToken) },
+		"of every usage,": func(s *fakeSource) { s.usage = refuse(apiError(401, "900421", client.ReasonMFA)) },
+	}
+	for name, refusal := range refusals {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				source := newFake(1000)
+				cache, logged := newCache(t, source)
+				scrape(t, cache)
+				pass(time.Hour)
+				source.takeCalls()
+				source.change(refusal)
+				for range 59 {
+					scrape(t, cache)
+					pass(time.Minute)
+				}
+				if lists, asked := source.takeCalls(); lists != 1 || len(asked) > 24 {
+					t.Errorf("%d lists and %d usages within the TTL, want 1 and at most 24", lists, len(asked))
+				}
+				if got := len(costs(cache)); got != 1000 {
+					t.Errorf("%d customers have figures, want all", got)
+				}
+				if lines := logged.take(); len(lines) != 1 || !strings.Contains(lines[0], "remedy=") {
+					t.Errorf("logged %q, want one line with a remedy", lines)
+				}
+				pass(2 * time.Minute)
+				scrape(t, cache)
+				if lists, _ := source.takeCalls(); lists != 1 {
+					t.Errorf("%d lists after the TTL, want 1", lists)
+				}
+			})
+		})
+	}
+}
+
+func refuse(err error) func(string) (client.UsageSummary, error) {
+	return func(string) (client.UsageSummary, error) { return client.UsageSummary{}, err }
+}
+
+// A token that dies in a refresh is not asked for once more per customer, and is
+// no answer about the customers who were not asked for.
+func TestTokenDiesDuringRefresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := newFake(100)
+		cache, _ := newCache(t, source)
+		source.failWith(errToken)
+		scrape(t, cache)
+		if _, asked := source.takeCalls(); len(asked) > 4 {
+			t.Errorf("%d usages without a token, want at most one for each worker", len(asked))
+		}
+		if s := cache.Snapshot(); s.Up || cache.Ready() {
+			t.Error("up or ready without a token")
+		}
+		source.change(func(s *fakeSource) { s.usage = newFake(0).usage })
+		pass(time.Hour)
+		scrape(t, cache)
+		if got := len(costs(cache)); got != 100 || !cache.Snapshot().Up || !cache.Ready() {
+			t.Errorf("with a new token %d customers have figures, want 100", got)
+		}
+	})
+}
+
+// Where nobody answers, twenty calls are enough to see it. The next refresh
+// begins with those who have waited longest.
+func TestNetworkDiesDuringRefresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := newFake(1000)
+		cache, logged := newCache(t, source)
+		scrape(t, cache)
+		pass(time.Hour)
+		source.takeCalls()
+		source.failWith(errNetwork)
+		scrape(t, cache)
+		_, first := source.takeCalls()
+		if len(first) < 20 || len(first) > 24 {
+			t.Errorf("%d calls into the void, want about 20", len(first))
+		}
+		if s := cache.Snapshot(); s.LastSuccess == time.Now() {
+			t.Error("a refresh that reached nobody counts as a success")
+		}
+		if lines := logged.take(); len(lines) != 1 || !strings.Contains(lines[0], "customers=1000") {
+			t.Errorf("logged %q, want one line that counts the customers", lines)
+		}
+	})
+}
+
+func TestIncludeAndExclude(t *testing.T) {
+	expression := func(s string) *regexp.Regexp { return regexp.MustCompile("^(?:" + s + ")$") }
+	tests := map[string]struct {
+		include, exclude *regexp.Regexp
+		want             []string
+	}{
+		"everybody":        {nil, nil, []string{"id-0000", "id-0001", "id-0002"}},
+		"by id":            {expression("id-000[01]"), nil, []string{"id-0000", "id-0001"}},
+		"by name":          {expression("Customer 2"), nil, []string{"id-0002"}},
+		"by domain":        {expression(`c1\.example`), nil, []string{"id-0001"}},
+		"not in part":      {expression("Customer"), nil, nil},
+		"but not":          {nil, expression("Customer 0|c1.*"), []string{"id-0002"}},
+		"exclude is final": {expression(".*"), expression("id-0001"), []string{"id-0000", "id-0002"}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			source := newFake(3)
+			cache, _ := newCache(t, source, func(c *collector.Config) { c.Include, c.Exclude = test.include, test.exclude })
+			scrape(t, cache)
+			if diff := cmp.Diff(test.want, slices.Sorted(maps.Keys(costs(cache)))); diff != "" {
+				t.Error(diff)
+			}
+			if _, asked := source.takeCalls(); len(asked) != len(test.want) {
+				t.Errorf("asked for %q", asked)
+			}
+		})
+	}
+}
+
+// Close must not wait for calls that hang, and what they would have said is not
+// known.
+func TestCloseEndsARefresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := newFake(10)
+		cache, logged := newCache(t, source)
+		scrape(t, cache)
+		pass(time.Hour)
+		source.delay = time.Hour
+		waiting := make(chan struct{})
+		go func() {
+			defer close(waiting)
+			cache.Scrape(t.Context())
+		}()
+		synctest.Wait()
+		began := time.Now()
+		cache.Close()
+		<-waiting
+		if took := time.Since(began); took != 0 {
+			t.Errorf("closing took %s", took)
+		}
+		cache.Scrape(t.Context())
+		if got := len(costs(cache)); got != 10 || status(cache, "id-0000") != collector.StatusOK {
+			t.Errorf("%d customers have figures after closing, want 10", got)
+		}
+		if lines := logged.take(); len(lines) != 0 {
+			t.Errorf("logged %q", lines)
+		}
+	})
+}

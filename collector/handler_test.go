@@ -1,0 +1,151 @@
+package collector_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/azure-csp-exporter/azure_csp_exporter/collector"
+)
+
+// answer is what the handler lets answer in these tests.
+var answer = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+
+func request(ctx context.Context, timeout string) *http.Request {
+	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/metrics", nil)
+	if timeout != "" {
+		r.Header.Set("X-Prometheus-Scrape-Timeout-Seconds", timeout)
+	}
+	return r
+}
+
+// A scrape never waits longer than Prometheus does, and a header that makes no
+// sense is never stricter than none, which means ten seconds.
+func TestHowLongAScrapeWaits(t *testing.T) {
+	tests := map[string]struct {
+		header string
+		cfg    collector.HandlerConfig
+		want   time.Duration
+	}{
+		"the header":              {"3", collector.HandlerConfig{}, 3 * time.Second},
+		"a fraction":              {"0.25", collector.HandlerConfig{}, 250 * time.Millisecond},
+		"less the offset":         {"1", collector.HandlerConfig{TimeoutOffset: 500 * time.Millisecond}, 500 * time.Millisecond},
+		"an offset that is more":  {"0.3", collector.HandlerConfig{TimeoutOffset: 500 * time.Millisecond}, 0},
+		"at most":                 {"30", collector.HandlerConfig{MaxWait: 2 * time.Second}, 2 * time.Second},
+		"at most more":            {"1", collector.HandlerConfig{MaxWait: 2 * time.Second}, time.Second},
+		"no header":               {"", collector.HandlerConfig{TimeoutOffset: 500 * time.Millisecond}, 9500 * time.Millisecond},
+		"no number":               {"soon", collector.HandlerConfig{}, 10 * time.Second},
+		"not a number":            {"NaN", collector.HandlerConfig{}, 10 * time.Second},
+		"zero":                    {"0", collector.HandlerConfig{}, 10 * time.Second},
+		"negative":                {"-1", collector.HandlerConfig{}, 10 * time.Second},
+		"out of range":            {"1e999", collector.HandlerConfig{}, 10 * time.Second},
+		"out of all proportion":   {"1e300", collector.HandlerConfig{}, 10 * time.Minute},
+		"an infinity":             {"+Inf", collector.HandlerConfig{}, 10 * time.Minute},
+		"at most, without header": {"", collector.HandlerConfig{MaxWait: time.Minute}, 10 * time.Second},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				source := newFake(1)
+				source.delay = time.Hour
+				cache, _ := newCache(t, source)
+				began := time.Now()
+				collector.NewHandler(cache, answer, test.cfg).ServeHTTP(httptest.NewRecorder(), request(t.Context(), test.header))
+				if took := time.Since(began); took != test.want {
+					t.Errorf("waited %s, want %s", took, test.want)
+				}
+			})
+		})
+	}
+}
+
+// With calls of 3 s, a scrape of 1 s answers in time, and the figures are there
+// for a later one.
+func TestFiguresArriveLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := newFake(8)
+		source.delay = 3 * time.Second
+		cache, _ := newCache(t, source)
+		handler := collector.NewHandler(cache, answer, collector.HandlerConfig{TimeoutOffset: 500 * time.Millisecond})
+		var seen []int
+		for range 11 {
+			began := time.Now()
+			handler.ServeHTTP(httptest.NewRecorder(), request(t.Context(), "1"))
+			if took := time.Since(began); took > time.Second {
+				t.Fatalf("a scrape took %s", took)
+			}
+			seen = append(seen, len(costs(cache)))
+			pass(time.Second - time.Since(began))
+		}
+		if last := seen[len(seen)-1]; seen[0] != 0 || seen[6] != 4 || last != 8 {
+			t.Errorf("customers seen second by second: %v, want 4 after 6 s and 8 after 9 s", seen)
+		}
+		if lists, asked := source.takeCalls(); lists != 1 || len(asked) != 8 {
+			t.Errorf("%d lists and %d usages for eleven scrapes, want 1 and 8", lists, len(asked))
+		}
+	})
+}
+
+// A scraper that leaves ends its own wait, and not the refresh.
+func TestScraperLeaves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := newFake(4)
+		source.delay = time.Second
+		cache, _ := newCache(t, source)
+		ctx, leave := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer leave()
+		collector.NewHandler(cache, answer, collector.HandlerConfig{}).ServeHTTP(httptest.NewRecorder(), request(ctx, "10"))
+		pass(2 * time.Second)
+		if got := len(costs(cache)); got != 4 {
+			t.Errorf("%d customers have figures, want 4", got)
+		}
+	})
+}
+
+func TestTooManyScrapes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := newFake(1)
+		source.delay = time.Second
+		cache, _ := newCache(t, source)
+		handler := collector.NewHandler(cache, answer, collector.HandlerConfig{MaxRequests: 2})
+		statuses := make(chan int, 3)
+		for range 3 {
+			go func() {
+				w := httptest.NewRecorder()
+				handler.ServeHTTP(w, request(t.Context(), "10"))
+				statuses <- w.Code
+			}()
+		}
+		if first := <-statuses; first != http.StatusServiceUnavailable {
+			t.Errorf("the first answer is %d, want 503 for the third scrape", first)
+		}
+		if a, b := <-statuses, <-statuses; a != http.StatusOK || b != http.StatusOK {
+			t.Errorf("the scrapes within the limit got %d and %d", a, b)
+		}
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, request(t.Context(), "10"))
+		if w.Code != http.StatusOK {
+			t.Errorf("a later scrape got %d", w.Code)
+		}
+	})
+}
+
+func FuzzScrapeTimeout(f *testing.F) {
+	for _, seed := range []string{"", "10", "0.5", "-1", "NaN", "1e400", "0x1p-3", "1_0"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, header string) {
+		source := newFake(0)
+		cache, _ := newCache(t, source)
+		w := httptest.NewRecorder()
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil)
+		r.Header["X-Prometheus-Scrape-Timeout-Seconds"] = []string{header}
+		collector.NewHandler(cache, answer, collector.HandlerConfig{}).ServeHTTP(w, r)
+		if w.Code != http.StatusOK {
+			t.Errorf("%q: status %d", header, w.Code)
+		}
+	})
+}

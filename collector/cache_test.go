@@ -378,11 +378,91 @@ func TestNetworkDiesDuringRefresh(t *testing.T) {
 		if len(first) < 20 || len(first) > 24 {
 			t.Errorf("%d calls into the void, want about 20", len(first))
 		}
+		scrape(t, cache)
+		if _, second := source.takeCalls(); slices.ContainsFunc(second, func(id string) bool { return slices.Contains(first, id) }) {
+			t.Errorf("asked for the same ones again: %q, %q", first, second)
+		}
 		if s := cache.Snapshot(); s.LastSuccess == time.Now() {
 			t.Error("a refresh that reached nobody counts as a success")
 		}
 		if lines := logged.take(); len(lines) != 1 || !strings.Contains(lines[0], "customers=1000") {
 			t.Errorf("logged %q, want one line that counts the customers", lines)
+		}
+	})
+}
+
+// Calls that fail now and then are no reason to give up.
+func TestNetworkIsBad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := newFake(400)
+		cache, _ := newCache(t, source)
+		var bad []string
+		for i := range 400 {
+			if i%2 == 0 {
+				bad = append(bad, customer(i).ID)
+			}
+		}
+		source.failWith(errNetwork, bad...)
+		scrape(t, cache)
+		if got := len(costs(cache)); got != 200 || !cache.Ready() {
+			t.Errorf("%d customers have figures, want 200", got)
+		}
+	})
+}
+
+// Nobody is ready, and nothing succeeded, where everybody failed.
+func TestEveryUsageFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := newFake(30)
+		source.failWith(errServer)
+		cache, _ := newCache(t, source)
+		scrape(t, cache)
+		if s := cache.Snapshot(); cache.Ready() || !s.LastSuccess.IsZero() || !s.Up {
+			t.Errorf("ready %v, last success %v, up %v, want false, none, true", cache.Ready(), s.LastSuccess, s.Up)
+		}
+		if _, asked := source.takeCalls(); len(asked) != 30 {
+			t.Errorf("asked for %d customers, want all: errors of the server may be one customer's", len(asked))
+		}
+	})
+}
+
+// A list that is refused as wrong stays wrong until somebody does something.
+func TestListIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := newFake(2)
+		cache, _ := newCache(t, source)
+		scrape(t, cache)
+		pass(time.Hour)
+		source.takeCalls()
+		source.change(func(s *fakeSource) { s.listErr, s.customers = apiError(404, "", client.ReasonClient), nil })
+		for range 3 {
+			scrape(t, cache)
+			pass(time.Minute)
+		}
+		if lists, asked := source.takeCalls(); lists != 1 || len(asked) != 2 {
+			t.Errorf("%d lists and %d usages, want 1 and 2", lists, len(asked))
+		}
+	})
+}
+
+// Who has not been asked for has neither succeeded nor failed.
+func TestPending(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := newFake(5)
+		source.delay = time.Second
+		cache, _ := newCache(t, source)
+		cache.Warm()
+		pass(2500 * time.Millisecond)
+		compare(t, cache, `
+# HELP azure_csp_customer_fetch_success Whether the last attempt to fetch the customer's usage succeeded. To learn that there is none is a success.
+# TYPE azure_csp_customer_fetch_success gauge
+azure_csp_customer_fetch_success{customer_id="id-0000",customer_name="Customer 0"} 1
+azure_csp_customer_fetch_success{customer_id="id-0001",customer_name="Customer 1"} 1
+azure_csp_customer_fetch_success{customer_id="id-0002",customer_name="Customer 2"} 1
+azure_csp_customer_fetch_success{customer_id="id-0003",customer_name="Customer 3"} 1
+`, "azure_csp_customer_fetch_success")
+		if got := status(cache, "id-0004"); got != collector.StatusPending || cache.Ready() {
+			t.Errorf("status %s, ready %v, want pending and false", got, cache.Ready())
 		}
 	})
 }

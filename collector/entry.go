@@ -54,9 +54,10 @@ func (e *entry) answered(figures client.UsageSummary, err error, now time.Time, 
 	}
 }
 
-// failed takes over a failure.
+// failed takes over a failure, which may be everybody's and not come from asking
+// for this customer.
 func (e *entry) failed(err error, now time.Time) {
-	e.asked, e.err, e.status = now, err, failureStatus(err)
+	e.err, e.status = err, failureStatus(err)
 	if !isPermanent(err) {
 		e.due = now
 	}

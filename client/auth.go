@@ -1,9 +1,11 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"sync"
@@ -34,6 +36,8 @@ type tokens struct {
 	// turn is held during an exchange: one at a time, because each one rotates
 	// the refresh token. It is a channel so that whoever waits can leave.
 	turn chan struct{}
+	// exchanges are those under way, for which Close waits.
+	exchanges sync.WaitGroup
 
 	mu       sync.Mutex
 	access   string
@@ -60,23 +64,38 @@ func newTokens(cfg Config, login *url.URL, c *Client) (*tokens, error) {
 	return t, t.loadSecret()
 }
 
-// get returns a valid access token.
+// get returns a valid access token. It ends with the context; an exchange that
+// it began goes on, because the refresh token is spent by then.
 func (t *tokens) get(ctx context.Context) (string, error) {
 	select {
 	case t.turn <- struct{}{}:
-		defer func() { <-t.turn }()
 	case <-ctx.Done():
-		return "", t.failure(&Error{Reason: reasonOfCause(ctx.Err()), Err: ctx.Err()})
+		return "", t.gaveUp(ctx)
 	}
 	if access := t.valid(); access != "" {
+		<-t.turn
 		return access, nil
 	}
-	if err := t.exchange(ctx); err != nil {
-		return "", err
+	type result struct {
+		access string
+		err    error
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.access, nil
+	done := make(chan result, 1)
+	t.exchanges.Go(func() {
+		access, err := t.exchange(ctx)
+		<-t.turn
+		done <- result{access, err}
+	})
+	select {
+	case r := <-done:
+		return r.access, r.err
+	case <-ctx.Done():
+		return "", t.gaveUp(ctx)
+	}
+}
+
+func (t *tokens) gaveUp(ctx context.Context) error {
+	return t.failure(&Error{Reason: reasonOfCause(ctx.Err()), Err: ctx.Err()})
 }
 
 func (t *tokens) valid() string {
@@ -106,19 +125,19 @@ func (t *tokens) issued() time.Time {
 
 // exchange swaps the refresh token for an access token and the next refresh
 // token, which is stored before the access token is used.
-func (t *tokens) exchange(ctx context.Context) error {
+func (t *tokens) exchange(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tokenTimeout)
 	defer cancel()
 	if err := t.loadSecret(); err != nil {
-		return t.failure(&Error{Reason: ReasonAuth, Err: err})
+		return "", t.failure(&Error{Reason: ReasonAuth, Err: err})
 	}
 	t.reload()
 	token, err := t.request(ctx)
 	if err != nil {
-		return err
+		return "", err
 	}
 	t.keep(token)
-	return nil
+	return token.AccessToken, nil
 }
 
 // request calls the token endpoint. It borrows the client credentials grant
@@ -157,10 +176,17 @@ type statusTransport struct {
 
 func (t statusTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := t.base.RoundTrip(req)
-	if err == nil {
-		*t.status = resp.StatusCode
+	if err != nil {
+		return nil, err
 	}
-	return resp, err
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxResource))
+	resp.Body.Close()
+	if err != nil {
+		return nil, fmt.Errorf("the answer broke off: %w", err)
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	*t.status = resp.StatusCode
+	return resp, nil
 }
 
 // keep stores the rotated refresh token, and then lets the access token be used.

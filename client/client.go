@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -99,8 +100,12 @@ func New(cfg Config) (*Client, error) {
 // was last rotated, or when the file was written that it was read from.
 func (c *Client) RefreshTokenIssued() time.Time { return c.tokens.issued() }
 
-// Close closes idle connections. Calls under way go on.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
+// Close waits until an exchange of tokens that is under way has stored the rotated
+// refresh token, and closes idle connections. End the calls first.
+func (c *Client) Close() {
+	c.tokens.exchanges.Wait()
+	c.http.CloseIdleConnections()
+}
 
 // Authenticate makes sure that there is a valid access token, and gets one if
 // there is none.
@@ -138,9 +143,9 @@ func (c *Client) ValidateMFA(ctx context.Context) (compliant, known bool, err er
 func parseBase(address string) (*url.URL, error) {
 	u, err := url.Parse(strings.TrimRight(address, "/"))
 	if err != nil {
-		return nil, err
+		return nil, errors.New("it is no address") // The error would repeat it, with a password.
 	}
-	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.User != nil {
+	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || u.User != nil {
 		return nil, fmt.Errorf("%q is not of the form https://host", u.Redacted())
 	}
 	return u, nil

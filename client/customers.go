@@ -42,7 +42,7 @@ func (c *Client) Customers(ctx context.Context) ([]Customer, error) {
 	customers := make([]Customer, 0, len(items))
 	for i, item := range items {
 		if item.id() == "" {
-			c.warn("msg", "skipping a customer whom Partner Center lists without an id", "position", i, "name", item.CompanyProfile.CompanyName)
+			c.warn("msg", "skipping a customer whom Partner Center lists without an id", "position", i, "name", c.tokens.scrub(item.CompanyProfile.CompanyName))
 			continue
 		}
 		customers = append(customers, item.customer())

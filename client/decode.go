@@ -37,6 +37,9 @@ func jsonError(err error) error {
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return fmt.Errorf("the body is broken JSON at byte %d: %w", syntax.Offset, err)
 	}
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return fmt.Errorf("the body does not have the documented form: json: cannot unmarshal %s into Go struct field %s", strings.Fields(wrong.Value)[0], wrong.Field)
+	}
 	return fmt.Errorf("the body does not have the documented form: %w", err)
 }
 
@@ -72,7 +75,7 @@ func parseDate(s string) (time.Time, error) {
 	if t, err = time.Parse("2006-01-02T15:04:05", s); err == nil {
 		return t, nil
 	}
-	return time.Time{}, fmt.Errorf("cannot read the date %.40q", s)
+	return time.Time{}, errors.New("cannot read a date")
 }
 
 // page is the envelope of every list.

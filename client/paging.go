@@ -3,13 +3,12 @@ package client
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 )
 
-const continuationHeader = "MS-ContinuationToken"
+const continuationHeader = "Ms-Continuationtoken"
 
 const (
 	// maxPages bounds a list at half a million customers.
@@ -57,11 +56,11 @@ type list[T any] struct {
 	barren int             // pages in a row that brought nothing new
 }
 
-// add keeps the items that no earlier page had.
+// add keeps the items that no earlier page had, and those without a key.
 func (l *list[T]) add(items []T) {
 	var fresh []T
 	for _, item := range items {
-		if !l.known[l.key(item)] {
+		if key := l.key(item); key == "" || !l.known[key] {
 			fresh = append(fresh, item)
 		}
 	}
@@ -122,7 +121,7 @@ func (c *Client) nextPage(first request, uri, token string) (*request, error) {
 	path := first.path
 	if uri != "" {
 		var err error
-		if path, err = c.linkPath(uri); err != nil {
+		if path, err = c.linkPath(first, uri); err != nil {
 			return nil, err
 		}
 	}
@@ -137,16 +136,21 @@ func (c *Client) nextPage(first request, uri, token string) (*request, error) {
 // linkPath returns a link's path and query below the API's base. Links are
 // relative, with or without /v1; a link to another host is refused because the
 // access token would go there.
-func (c *Client) linkPath(uri string) (string, error) {
+func (c *Client) linkPath(first request, uri string) (string, error) {
 	u, err := url.Parse(uri)
 	if err != nil {
 		return "", errors.New("the link to the next page is not an address")
 	}
-	if u.Host != "" && u.Host != c.base.Host {
-		return "", fmt.Errorf("the link to the next page leads to another host, %.80q", u.Host)
+	if u.Host != "" && !strings.EqualFold(u.Host, c.base.Host) {
+		return "", errors.New("the link to the next page leads to another host")
 	}
-	path := strings.TrimPrefix(u.EscapedPath(), c.base.EscapedPath())
-	path = "/" + strings.TrimLeft(path, "/")
+	path, _, _ := strings.Cut(first.path, "?")
+	if u.Path != "" {
+		path = "/" + strings.TrimLeft(u.EscapedPath(), "/")
+	}
+	if below, ok := strings.CutPrefix(path, c.base.EscapedPath()+"/"); ok {
+		path = "/" + strings.TrimLeft(below, "/")
+	}
 	if !strings.HasPrefix(path, "/v1/") {
 		path = "/v1" + path
 	}

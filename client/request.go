@@ -88,11 +88,11 @@ func (c *Client) send(ctx context.Context, r request, token string, id ids) (*an
 	e := &Error{StatusCode: status, RequestID: id.request, CorrelationID: id.correlation}
 	switch {
 	case err != nil && status == 0:
-		e.Reason, e.Err = reasonOfCause(err), c.tokens.scrubError(err)
+		e.Reason, e.Err = reasonOfCause(err), c.tokens.scrubError(err, token)
 	case err != nil:
 		e.Reason, e.Err = ReasonDecode, err
 	case status != http.StatusOK:
-		c.readError(e, body, header)
+		c.readError(e, body, header, token)
 	default:
 		return &answer{body: body, header: header, ids: id}, nil
 	}
@@ -139,10 +139,10 @@ func (c *Client) roundTrip(req *http.Request, limit int64) (int, []byte, http.He
 }
 
 // readError fills in what the answer says of its failure.
-func (c *Client) readError(e *Error, body []byte, header http.Header) {
+func (c *Client) readError(e *Error, body []byte, header http.Header, token string) {
 	var description string
 	e.Code, description = decodeError(body)
-	e.Description = c.tokens.scrub(description)
+	e.Description = c.tokens.scrub(description, token)
 	if e.Description == "" {
 		e.Description = http.StatusText(e.StatusCode)
 	}
@@ -158,13 +158,20 @@ func (c *Client) readError(e *Error, body []byte, header http.Header) {
 func decodeError(body []byte) (code, description string) {
 	var w struct {
 		Code        json.RawMessage `json:"code"`
-		Description string          `json:"description"`
-		Message     string          `json:"message"`
+		Description json.RawMessage `json:"description"`
+		Message     json.RawMessage `json:"message"`
 	}
 	if decode(body, &w) != nil {
 		return "", ""
 	}
-	return decodeCode(w.Code), firstOf(w.Description, w.Message)
+	return decodeCode(w.Code), firstOf(text(w.Description), text(w.Message))
+}
+
+// text returns a string, or "" for anything else, which may not hide the code.
+func text(raw json.RawMessage) string {
+	var s string
+	_ = json.Unmarshal(raw, &s)
+	return s
 }
 
 // decodeCode accepts digits only, since the code is a key and is printed.
@@ -179,8 +186,8 @@ func decodeCode(raw json.RawMessage) string {
 // retryAfter reads a Retry-After header, seconds or an HTTP date.
 func retryAfter(value string) time.Duration {
 	const longest = 24 * time.Hour
-	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
-		return min(time.Duration(seconds)*time.Second, longest)
+	if seconds, err := strconv.ParseUint(value, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
+		return time.Duration(min(seconds, uint64(longest/time.Second))) * time.Second
 	}
 	if at, err := http.ParseTime(value); err == nil {
 		return min(max(time.Until(at), 0), longest)
@@ -205,8 +212,9 @@ func (c *Client) failure(r request, e *Error) *Error {
 
 // uuidOr keeps ids of the server only if they are ids, since they are printed.
 func uuidOr(s, fallback string) string {
-	if _, err := uuid.Parse(s); err != nil {
+	id, err := uuid.Parse(s)
+	if err != nil {
 		return fallback
 	}
-	return s
+	return id.String()
 }

@@ -1,9 +1,11 @@
 package client
 
 import (
+	"errors"
 	"net/url"
 	"regexp"
 	"strings"
+	"unicode"
 )
 
 // tokenLike is what looks like a credential wherever it stands.
@@ -13,9 +15,9 @@ const redacted = "[redacted]"
 
 // scrub cuts credentials out of what a server or a library says, and what is
 // too long or not printable.
-func (t *tokens) scrub(s string) string {
+func (t *tokens) scrub(s string, more ...string) string {
 	t.mu.Lock()
-	secrets := []string{t.access, t.refresh, t.stored, t.secret}
+	secrets := append(more, t.access, t.refresh, t.stored, t.secret)
 	t.mu.Unlock()
 	for _, secret := range secrets {
 		if secret != "" {
@@ -27,8 +29,8 @@ func (t *tokens) scrub(s string) string {
 }
 
 // scrubError keeps the cause, so that it can be asked for, and cleans its text.
-func (t *tokens) scrubError(err error) error {
-	return &scrubbed{text: t.scrub(err.Error()), err: err}
+func (t *tokens) scrubError(err error, more ...string) error {
+	return &scrubbed{text: t.scrub(err.Error(), more...), err: err}
 }
 
 type scrubbed struct {
@@ -38,13 +40,19 @@ type scrubbed struct {
 
 func (s *scrubbed) Error() string { return s.text }
 
-func (s *scrubbed) Unwrap() error { return s.err }
+func (s *scrubbed) Is(target error) bool { return errors.Is(s.err, target) }
 
 // printable puts text into one line of at most 1024 bytes, the length of a
 // description by Microsoft's documentation.
 func printable(s string) string {
 	const longest = 1024
 	s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "�")), " ")
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return -1
+	}, s)
 	if len(s) > longest {
 		s = strings.ToValidUTF8(s[:longest], "") + "…"
 	}

@@ -10,9 +10,18 @@ import (
 	"github.com/google/renameio/v2"
 )
 
+// storeToken replaces the file as a whole, and its mode with it.
 func storeToken(file, token string) error {
-	return renameio.WriteFile(file, []byte(token+"\n"), 0o600,
+	pending, err := renameio.NewPendingFile(file,
 		renameio.WithStaticPermissions(0o600), renameio.WithTempDir(filepath.Dir(file)))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = pending.Cleanup() }() // It does nothing after a success.
+	if _, err := pending.WriteString(token + "\n"); err != nil {
+		return err
+	}
+	return pending.CloseAtomicallyReplace()
 }
 
 // readSecret returns a file's content without the white space around it, and

@@ -46,6 +46,7 @@ type tokens struct {
 	stored   string // the file's content as this process knows it
 	storedAt time.Time
 	secret   string // as last read, to be kept out of errors
+	giveUp   func() // ends the last exchange, nil before the first
 }
 
 func newTokens(cfg Config, login *url.URL, c *Client) (*tokens, error) {
@@ -94,6 +95,15 @@ func (t *tokens) get(ctx context.Context) (string, error) {
 	}
 }
 
+// abandon ends the exchange under way.
+func (t *tokens) abandon() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.giveUp != nil {
+		t.giveUp()
+	}
+}
+
 func (t *tokens) gaveUp(ctx context.Context) error {
 	return t.failure(&Error{Reason: reasonOfCause(ctx.Err()), Err: ctx.Err()})
 }
@@ -128,6 +138,9 @@ func (t *tokens) issued() time.Time {
 func (t *tokens) exchange(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tokenTimeout)
 	defer cancel()
+	t.mu.Lock()
+	t.giveUp = cancel
+	t.mu.Unlock()
 	if err := t.loadSecret(); err != nil {
 		return "", t.failure(&Error{Reason: ReasonAuth, Err: err})
 	}

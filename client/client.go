@@ -100,9 +100,14 @@ func New(cfg Config) (*Client, error) {
 // was last rotated, or when the file was written that it was read from.
 func (c *Client) RefreshTokenIssued() time.Time { return c.tokens.issued() }
 
-// Close waits until an exchange of tokens that is under way has stored the rotated
-// refresh token, and closes idle connections. End the calls first.
+// closeTimeout bounds how long Close waits for an exchange of tokens.
+const closeTimeout = 2 * time.Second
+
+// Close waits for a moment until an exchange of tokens that is under way has
+// stored the rotated refresh token, and closes idle connections. End the calls
+// first.
 func (c *Client) Close() {
+	defer time.AfterFunc(closeTimeout, c.tokens.abandon).Stop()
 	c.tokens.exchanges.Wait()
 	c.http.CloseIdleConnections()
 }

@@ -89,7 +89,7 @@ func (c *Client) UsageRecords(ctx context.Context) ([]UsageRecord, error) {
 	records := make([]UsageRecord, len(items))
 	for i, item := range items {
 		records[i] = UsageRecord{
-			Usage:       item.wireUsage.usage(),
+			Usage:       item.usage(),
 			PercentUsed: item.PercentUsed,
 			AzurePlan:   item.IsUpgraded,
 		}

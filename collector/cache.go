@@ -46,7 +46,7 @@ type Config struct {
 type Cache struct {
 	source Source
 	cfg    Config
-	ctx    context.Context // ends with Close, and every refresh with it
+	ctx    context.Context //nolint:containedctx // It is the cache's own: a refresh outlives the scrape that began it.
 	cancel context.CancelFunc
 
 	mu      sync.Mutex

@@ -199,7 +199,7 @@ func TestOneCustomersFailureIsItsOwn(t *testing.T) {
 				if got := status(cache, "id-0000"); got != test.want {
 					t.Errorf("status %s, want %s", got, test.want)
 				}
-				if s := cache.Snapshot(); !s.Up || s.LastSuccess != time.Now() {
+				if s := cache.Snapshot(); !s.Up || !s.LastSuccess.Equal(time.Now()) {
 					t.Error("one customer's failure made the whole refresh fail")
 				}
 			})
@@ -274,7 +274,7 @@ func TestWhoIsListed(t *testing.T) {
 					t.Errorf("up %v, want %v", s.Up, test.up)
 				}
 				for _, c := range s.Customers {
-					if c.Fetched != time.Now() {
+					if !c.Fetched.Equal(time.Now()) {
 						t.Errorf("%s was not fetched again", c.ID)
 					}
 				}
@@ -382,7 +382,7 @@ func TestNetworkDiesDuringRefresh(t *testing.T) {
 		if _, second := source.takeCalls(); slices.ContainsFunc(second, func(id string) bool { return slices.Contains(first, id) }) {
 			t.Errorf("asked for the same ones again: %q, %q", first, second)
 		}
-		if s := cache.Snapshot(); s.LastSuccess == time.Now() {
+		if s := cache.Snapshot(); s.LastSuccess.Equal(time.Now()) {
 			t.Error("a refresh that reached nobody counts as a success")
 		}
 		if lines := logged.take(); len(lines) != 1 || !strings.Contains(lines[0], "customers=1000") {

@@ -182,7 +182,7 @@ func TestLint(t *testing.T) {
 // must stay readable, and no name may be mixed up with another.
 func TestHostileNames(t *testing.T) {
 	names := []string{
-		`"} 1`, "\n# EOF\n", `back\slash`, "\x00\x01\x7f", "\xff\xfeinvalid", strings.Repeat("x", 10_000), "", "  ", "{}=,", "‮RTL",
+		`"} 1`, "\n# EOF\n", `back\slash`, "\x00\x01\x7f", "\xff\xfeinvalid", strings.Repeat("x", 10_000), "", "  ", "{}=,", "\u202eRTL",
 	}
 	source := newFake(0)
 	for i, name := range names {

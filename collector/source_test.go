@@ -171,7 +171,10 @@ func (b *syncBuffer) take() []string {
 }
 
 // scrape waits as long as a refresh takes.
-func scrape(t *testing.T, cache *collector.Cache) { cache.Scrape(t.Context()) }
+func scrape(t *testing.T, cache *collector.Cache) {
+	t.Helper()
+	cache.Scrape(t.Context())
+}
 
 // compare compares metrics of the cache with what is expected.
 func compare(t *testing.T, cache *collector.Cache, want string, names ...string) {

@@ -146,7 +146,7 @@ func record(c Customer, now time.Time) object {
 	body["isUpgraded"] = c.Plan == AzurePlan
 	body["percentUsed"] = 0
 	body["usdTotalCost"] = 0
-	if c.Budget != nil {
+	if c.Budget != nil && *c.Budget != 0 {
 		body["percentUsed"] = math.Round(f.Cost / *c.Budget * 1e4) / 100
 	}
 	if c.Plan == AzurePlan {

@@ -1,6 +1,7 @@
 package simulator_test
 
 import (
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -198,7 +199,7 @@ func TestRecordsJoinTheSummaries(t *testing.T) {
 				record.USDTotalCost = new(float64) // The real one states 0 of legacy usage.
 			}
 			if c.Budget != nil {
-				record.PercentUsed = percent(record.TotalCost, *c.Budget)
+				record.PercentUsed = math.Round(record.TotalCost / *c.Budget * 1e4) / 100
 			}
 			want = append(want, record)
 		}
@@ -219,12 +220,6 @@ func TestRecordOfABudgetOfNothing(t *testing.T) {
 	if len(records) != 2 || *records[1].Budget != 0 || records[1].PercentUsed != 0 {
 		t.Errorf("The records are %+v, want a budget of 0 of which 0 %% are used", records)
 	}
-}
-
-// percent has two decimals, as the real one.
-func percent(cost, budget float64) float64 {
-	hundredths := int(cost/budget*1e4 + 0.5)
-	return float64(hundredths) / 100
 }
 
 // What the real one would refuse is refused, with its codes.

@@ -119,5 +119,6 @@ func truncate(w http.ResponseWriter) {
 	w.Header().Set("Content-Length", "400")
 	w.WriteHeader(http.StatusOK)
 	_, _ = w.Write([]byte(`{"totalCost": 12`))
+	_ = http.NewResponseController(w).Flush() // What cannot be flushed is sent at the end.
 	panic(http.ErrAbortHandler)
 }

@@ -31,7 +31,7 @@ var currencies = []struct {
 	{"BRL", "pt-BR", 5.1},
 }
 
-// Fleet invents n customers, the same for the same n: three in four on Azure
+// Fleet invents n customers, the same for the same n: five in seven on Azure
 // plan, in eight currencies, most with a budget and some over it, some without
 // usage, without access or unknown.
 func Fleet(n int) []Customer {
@@ -58,7 +58,7 @@ func invent(i int) Customer {
 		c.Name = fmt.Sprintf("%s %d", c.Name, i/len(companies)+1)
 	}
 	c.Currency = money.code
-	if i%4 == 2 {
+	if i%7%3 == 2 {
 		c.Plan, c.Currency, c.Locale = Legacy, "", money.locale
 		c.ID = strings.ToUpper(c.ID)
 	}

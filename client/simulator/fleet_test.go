@@ -141,9 +141,10 @@ func TestFleetVariety(t *testing.T) {
 		}
 	}
 	want := map[string]int{
-		"usage": 41, "no usage": 4, "no access": 2, "not found": 1, "Azure plan": 36, "legacy": 12,
-		"EUR": 6, "USD": 6, "en-GB": 6, "SEK": 6, "JPY": 6, "CHF": 6, "pl-PL": 6, "BRL": 6,
-		"no budget": 9, "over budget": 6, "within budget": 23, "spends nothing": 3,
+		"usage": 41, "no usage": 4, "no access": 2, "not found": 1, "Azure plan": 34, "legacy": 14,
+		"EUR": 4, "USD": 4, "GBP": 4, "SEK": 5, "JPY": 4, "CHF": 4, "PLN": 5, "BRL": 4,
+		"de-DE": 2, "en-US": 2, "en-GB": 2, "sv-SE": 1, "ja-JP": 2, "de-CH": 2, "pl-PL": 1, "pt-BR": 2,
+		"no budget": 9, "over budget": 7, "within budget": 20, "spends nothing": 3,
 	}
 	if diff := cmp.Diff(want, kinds); diff != "" {
 		t.Error(diff)

@@ -64,7 +64,7 @@ func (s *Simulator) tokenRefusal(r *http.Request) *tokenError {
 
 func sameScope(scope string) bool {
 	asked := strings.Fields(scope)
-	for _, needed := range strings.Fields(Scope) {
+	for needed := range strings.FieldsSeq(Scope) {
 		if !slices.Contains(asked, needed) {
 			return false
 		}

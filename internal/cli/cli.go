@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/alecthomas/kingpin/v2"
 	"github.com/go-kit/log"
@@ -57,7 +58,10 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return exitOK
 }
 
-func complain(stderr io.Writer, err error) { fmt.Fprintf(stderr, "%s: error: %v\n", name, err) }
+// complain prints an error in one line; some libraries' take several.
+func complain(stderr io.Writer, err error) {
+	fmt.Fprintf(stderr, "%s: error: %s\n", name, strings.Join(strings.Fields(err.Error()), " "))
+}
 
 func newApplication(stdout, stderr io.Writer) (*kingpin.Application, *logFlags, map[string]command) {
 	app := kingpin.New(name, "Exposes what the customers of an Azure CSP partner spend as Prometheus metrics.")

@@ -39,7 +39,7 @@ func (d *demoCommand) run(ctx context.Context, env *environment) (err error) {
 		return fmt.Errorf("a folder for the simulated credentials: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	address, stop, err := simulate()
+	address, stop, err := simulate(ctx)
 	if err != nil {
 		return fmt.Errorf("the simulated Partner Center: %w", err)
 	}
@@ -63,8 +63,8 @@ Ctrl-C ends it.
 }
 
 // simulate serves a Partner Center on a free loopback port.
-func simulate() (address string, stop func(), err error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+func simulate(ctx context.Context) (address string, stop func(), err error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", nil, err
 	}

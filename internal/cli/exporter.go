@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"regexp"
@@ -90,13 +91,14 @@ func (f *exporterFlags) serve(ctx context.Context, env *environment, cfg client.
 	}
 	_ = level.Info(env.logger).Log("msg", "starting", "program", name, "version", version.Info())
 	cache.Warm()
-	return f.listen(ctx, env, cache, newServer(handler, listening))
+	return f.listen(ctx, env, cache, newServer(handler, env, listening))
 }
 
 // newServer bounds what a client can make the server wait for or keep.
-func newServer(handler http.Handler, listening func(net.Addr)) *http.Server {
+func newServer(handler http.Handler, env *environment, listening func(net.Addr)) *http.Server {
 	return &http.Server{
 		Handler:           handler,
+		ErrorLog:          slog.NewLogLogger(slogger(env.logger).Handler(), slog.LevelWarn),
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		IdleTimeout:       2 * time.Minute,

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -44,11 +45,11 @@ func cloudNames() []string {
 // and not at the first exchange of tokens, which would cost the refresh token.
 func (f *partnerFlags) config() (client.Config, error) {
 	if f.secretFile != "" {
-		if _, err := os.ReadFile(f.secretFile); err != nil {
+		if err := readable(f.secretFile); err != nil {
 			return client.Config{}, fmt.Errorf("--partner.client-secret-file: %w", err)
 		}
 	}
-	if _, err := os.ReadFile(f.refreshTokenFile); err != nil {
+	if err := readable(f.refreshTokenFile); err != nil {
 		return client.Config{}, fmt.Errorf("--partner.refresh-token-file: %w", err)
 	}
 	if err := writable(filepath.Dir(f.refreshTokenFile)); err != nil {
@@ -77,6 +78,14 @@ func userAgent() string {
 		return name + "/devel"
 	}
 	return name + "/" + version.Version
+}
+
+func readable(file string) error {
+	content, err := os.ReadFile(file)
+	if err == nil && len(bytes.TrimSpace(content)) == 0 {
+		return fmt.Errorf("%s is empty", file)
+	}
+	return err
 }
 
 func writable(folder string) error {

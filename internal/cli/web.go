@@ -94,7 +94,7 @@ func (l gatherLog) Println(v ...any) {
 			return
 		}
 	}
-	_ = level.Error(l.logger).Log("msg", "a scrape cannot be answered", "err", fmt.Sprint(v...))
+	_ = level.Error(l.logger).Log("msg", "a scrape cannot be answered", "err", strings.TrimSpace(fmt.Sprintln(v...)))
 }
 
 func (f *exporterFlags) landingPage() (http.Handler, error) {

@@ -1,0 +1,222 @@
+package cli_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/azure-csp-exporter/azure_csp_exporter/client/simulator"
+)
+
+// refuses answers as the token endpoint does.
+func refuses(name string, code int, message string) http.HandlerFunc {
+	return says(http.StatusBadRequest, fmt.Sprintf(`{"error":%q,"error_description":"AADSTS%d: %s Trace ID: %s","error_codes":[%d],
+		"timestamp":"2020-01-02 03:04:05Z","trace_id":%q,"correlation_id":%q}`, name, code, message, fakeRequest, code, fakeRequest, fakeCorrelation))
+}
+
+// faults answers as Partner Center does when it refuses.
+func faults(status int, code, description string) http.HandlerFunc {
+	return says(status, fmt.Sprintf(`{"code":%q,"description":%q,"data":[],"source":"PartnerFD"}`, code, description))
+}
+
+// lists answers with customers of these names, whose ids are c0, c1 and so on.
+func lists(names ...string) http.HandlerFunc {
+	var items []string
+	for i, name := range names {
+		items = append(items, fmt.Sprintf(`{"id":"c%d","companyProfile":{"companyName":%q}}`, i, name))
+	}
+	return says(http.StatusOK, fmt.Sprintf(`{"totalCount":%d,"items":[%s],"links":{}}`, len(items), strings.Join(items, ",")), "isMfaCompliant: true")
+}
+
+// The report names every step, what failed, and what to do about it. A step that
+// needs one which failed is not tried.
+func TestCheckReports(t *testing.T) {
+	const ids = "(request 11111111-1111-4111-8111-111111111111, correlation 22222222-2222-4222-8222-222222222222)"
+	noUsage := faults(400, "3000", "Customer does not have usage data.")
+	tests := []struct {
+		name    string
+		answers map[string]http.HandlerFunc
+		want    string // after the line of the files
+		failed  bool
+	}{
+		{
+			"all in order",
+			map[string]http.HandlerFunc{
+				listPath: lists("Contoso \"Labs\"", "Fabrikam"), "/v1/customers/c0/usagesummary": says(200, `{"totalCost":12.345,"currencyCode":"EUR"}`),
+			},
+			`ok    token      the authority exchanged the refresh token for an access token
+ok    mfa        the sign-in had MFA
+ok    customers  Partner Center lists 2 customers
+ok    usage      "Contoso \"Labs\"" has spent 12.35 EUR in the current billing period
+`, false,
+		},
+		{
+			"the client secret is wrong",
+			map[string]http.HandlerFunc{tokenPath: refuses("invalid_client", 7000215, "Invalid client secret provided.")},
+			`FAIL  token      token: HTTP 400: code AADSTS7000215: invalid_client ` + ids + `
+                 to do: the client secret is wrong: create a new client secret in the app registration and write it to the client secret file
+skip  mfa        not tried, because of the failure above
+skip  customers  not tried, because of the failure above
+skip  usage      not tried, because of the failure above
+`, true,
+		},
+		{
+			"the refresh token died",
+			map[string]http.HandlerFunc{tokenPath: refuses("invalid_grant", 700082, "The refresh token has expired due to inactivity.")},
+			`FAIL  token      token: HTTP 400: code AADSTS700082: invalid_grant ` + ids + `
+                 to do: the refresh token died of 90 idle days: sign in again as a partner user with MFA and replace the refresh token file
+skip  mfa        not tried, because of the failure above
+skip  customers  not tried, because of the failure above
+skip  usage      not tried, because of the failure above
+`, true,
+		},
+		{ // The question about MFA fails likewise, but MFA is not what is wrong.
+			"the user lacks the role",
+			map[string]http.HandlerFunc{listPath: faults(403, "900150", "The supplied role does not have the rights.")},
+			`ok    token      the authority exchanged the refresh token for an access token
+note  mfa        Partner Center does not say whether the sign-in had MFA
+FAIL  customers  customers: HTTP 403: code 900150: The supplied role does not have the rights. ` + ids + `
+                 to do: give the user who signed in the Admin agent role in Partner Center, then sign in again
+skip  usage      not tried, because of the failure above
+`, true,
+		},
+		{
+			"MFA is not told, nor is there usage",
+			map[string]http.HandlerFunc{
+				listPath: says(200, `{"items":[{"id":"c0"},{"id":"c1"}]}`), "/v1/customers/c0/usagesummary": noUsage, "/v1/customers/c1/usagesummary": noUsage,
+			},
+			`ok    token      the authority exchanged the refresh token for an access token
+note  mfa        Partner Center does not say whether the sign-in had MFA
+ok    customers  Partner Center lists 2 customers
+note  usage      ` + `usage may be read, but none of the first 2 customers has any
+`, false,
+		},
+		{
+			"the token is the application's",
+			map[string]http.HandlerFunc{
+				listPath: lists("A"), "/v1/customers/c0/usagesummary": faults(403, "900329", "This resource doesn't support application-only authentication."),
+			},
+			`ok    token      the authority exchanged the refresh token for an access token
+ok    mfa        the sign-in had MFA
+ok    customers  Partner Center lists 1 customers
+FAIL  usage      usagesummary of customer "c0": HTTP 403: code 900329: This resource doesn't support application-only authentication. ` + ids + `
+                 to do: usage needs a user besides the application: sign in again as a partner user with MFA and replace the refresh token file
+`, true,
+		},
+		{
+			"the role does not extend to usage",
+			map[string]http.HandlerFunc{
+				listPath: lists("A", "B"), "/v1/customers/c0/usagesummary": noUsage,
+				"/v1/customers/c1/usagesummary": faults(403, "900150", "The supplied role does not have the rights."),
+			},
+			`ok    token      the authority exchanged the refresh token for an access token
+ok    mfa        the sign-in had MFA
+ok    customers  Partner Center lists 2 customers
+FAIL  usage      usagesummary of customer "c1": HTTP 403: code 900150: The supplied role does not have the rights. ` + ids + `
+                 to do: give the user who signed in the Admin agent role in Partner Center, then sign in again
+`, true,
+		},
+		{
+			"single customers are out of reach",
+			map[string]http.HandlerFunc{
+				listPath: lists("A", "B", "C"), "/v1/customers/c0/usagesummary": faults(403, "20002", "No relationship."),
+				"/v1/customers/c1/usagesummary": faults(404, "60003", "Not found."), "/v1/customers/c2/usagesummary": says(200, `{"totalCost":1,"currencyLocale":"en-GB"}`),
+			},
+			`ok    token      the authority exchanged the refresh token for an access token
+ok    mfa        the sign-in had MFA
+ok    customers  Partner Center lists 3 customers
+ok    usage      "C" has spent 1.00 GBP in the current billing period
+`, false,
+		},
+		{
+			"all customers are out of reach",
+			map[string]http.HandlerFunc{listPath: lists("A"), "/v1/customers/c0/usagesummary": faults(403, "20002", "No relationship.")},
+			`ok    token      the authority exchanged the refresh token for an access token
+ok    mfa        the sign-in had MFA
+ok    customers  Partner Center lists 1 customers
+FAIL  usage      usagesummary of customer "c0": HTTP 403: code 20002: No relationship. ` + ids + `
+                 to do: the customer has ended the relationship, or not yet accepted it: renew it in Partner Center, or exclude the customer
+`, true,
+		},
+		{
+			"there are no customers",
+			map[string]http.HandlerFunc{listPath: lists()},
+			`ok    token      the authority exchanged the refresh token for an access token
+ok    mfa        the sign-in had MFA
+ok    customers  Partner Center lists 0 customers
+note  usage      ` + `usage may be read, but none of the first 0 customers has any
+`, false,
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			p := newPartner(t)
+			for path, answer := range test.answers {
+				p.on(path, answer)
+			}
+			status, stdout, stderr := run(t, p.flags("check")...)
+			want := "ok    files      the credentials can be read, and the refresh token can be replaced\n" + test.want
+			if diff := cmp.Diff(want, stdout); diff != "" {
+				t.Error(diff)
+			}
+			checkExit(t, status, stderr, test.failed)
+			for _, secret := range []string{fakeSecret, "fake-refresh", "fake-access"} {
+				if strings.Contains(stdout+stderr, secret) {
+					t.Errorf("The report holds %s:\n%s%s", secret, stdout, stderr)
+				}
+			}
+		})
+	}
+}
+
+func checkExit(t *testing.T, status int, stderr string, failed bool) {
+	t.Helper()
+	wantStatus, wantErr := 0, ""
+	if failed {
+		wantStatus, wantErr = 1, "azure_csp_exporter: error: not everything is in order\n"
+	}
+	if status != wantStatus || stderr != wantErr {
+		t.Errorf("It ended with status %d and said %q, want %d and %q", status, stderr, wantStatus, wantErr)
+	}
+}
+
+// A sign-in without MFA is refused with code 900421, and nothing but another
+// sign-in helps.
+func TestCheckWithoutMFA(t *testing.T) {
+	sim := simulator.New(simulator.Config{Customers: simulator.Fleet(3)})
+	sim.SetFaults(simulator.Faults{WithoutMFA: true})
+	status, stdout, stderr := run(t, simulated(t, sim, "check")...)
+	const want = `ok    files      the credentials can be read, and the refresh token can be replaced
+ok    token      the authority exchanged the refresh token for an access token
+FAIL  mfa        customers: the sign-in had no MFA
+                 to do: sign in again as a partner user with MFA and replace the refresh token file
+skip  customers  not tried, because of the failure above
+skip  usage      not tried, because of the failure above
+`
+	if diff := cmp.Diff(want, stdout); diff != "" {
+		t.Error(diff)
+	}
+	checkExit(t, status, stderr, true)
+}
+
+// Where nobody answers, the report says so rather than blame the credentials.
+func TestCheckWithoutNetwork(t *testing.T) {
+	p := newPartner(t)
+	address := p.Listener.Addr().String()
+	p.Close()
+	status, stdout, stderr := run(t, p.flags("check")...)
+	const want = `ok    files      the credentials can be read, and the refresh token can be replaced
+FAIL  token      token: Post "http://ADDRESS/fake-partner.example/oauth2/v2.0/token": dial tcp ADDRESS: connect: connection refused
+                 to do: check DNS, firewall and proxy between this machine and Microsoft
+skip  mfa        not tried, because of the failure above
+skip  customers  not tried, because of the failure above
+skip  usage      not tried, because of the failure above
+`
+	if diff := cmp.Diff(want, strings.ReplaceAll(stdout, address, "ADDRESS")); diff != "" {
+		t.Error(diff)
+	}
+	checkExit(t, status, stderr, true)
+}

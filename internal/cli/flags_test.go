@@ -1,0 +1,129 @@
+package cli_test
+
+import (
+	"net"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// What is wrong with the command line or a file is said at start, in one line
+// that names the flag, before anybody is called: the partner fails the test when
+// it is.
+func TestWrongFlagsAreNamed(t *testing.T) {
+	aFile := write(t, "not a folder")
+	nowhere := filepath.Join(filepath.Dir(aFile), "missing")
+	taken, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = taken.Close() })
+	tests := []struct {
+		name, flag string
+		more       []string // in place of the flag of that name; without a value it is left out
+	}{
+		{"missing", "--partner.tenant-id", []string{"--partner.tenant-id"}},
+		{"missing", "--partner.client-id", []string{"--partner.client-id"}},
+		{"missing", "--partner.refresh-token-file", []string{"--partner.refresh-token-file"}},
+		{"no tenant id", "--partner.tenant-id", []string{"--partner.tenant-id=a/b"}},
+		{"empty tenant id", "--partner.tenant-id", []string{"--partner.tenant-id="}},
+		{"no client id", "--partner.client-id", []string{"--partner.client-id=a b"}},
+		{"unreadable secret", "--partner.client-secret-file", []string{"--partner.client-secret-file=" + nowhere}},
+		{"empty secret", "--partner.client-secret-file", []string{"--partner.client-secret-file=" + write(t, " \n")}},
+		{"unreadable token", "--partner.refresh-token-file", []string{"--partner.refresh-token-file=" + nowhere}},
+		{"empty token", "--partner.refresh-token-file", []string{"--partner.refresh-token-file=" + write(t, "\n")}},
+		{"a folder for a token", "--partner.refresh-token-file", []string{"--partner.refresh-token-file=" + filepath.Dir(aFile)}},
+		{"a file for the token's folder", "--partner.refresh-token-file", []string{"--partner.refresh-token-file=" + aFile + "/token"}},
+		{"a token's folder that cannot be written", "--partner.refresh-token-file", []string{"--partner.refresh-token-file=/proc/self/status"}},
+		{"unknown cloud", "--partner.cloud", []string{"--partner.cloud=germany"}},
+		{"no address", "--partner.api-url", []string{"--partner.api-url=example.com"}},
+		{"another scheme", "--partner.api-url", []string{"--partner.api-url=ftp://example.com"}},
+		{"an address with a password", "--partner.login-url", []string{"--partner.login-url=https://user:pass@example.com"}},
+		{"no duration", "--api.timeout", []string{"--api.timeout=60"}},
+		{"no time at all", "--api.timeout", []string{"--api.timeout=0s"}},
+		{"zero workers", "--api.concurrency", []string{"--api.concurrency=0"}},
+		{"half a worker", "--api.concurrency", []string{"--api.concurrency=0.5"}},
+		{"negative duration", "--cache.ttl", []string{"--cache.ttl=-1s"}},
+		{"no duration", "--cache.max-age", []string{"--cache.max-age=a day"}},
+		{"less than the TTL", "--cache.max-age", []string{"--cache.max-age=59m"}},
+		{"negative duration", "--scrape.max-wait", []string{"--scrape.max-wait=-1ms"}},
+		{"no expression", "--customers.include", []string{"--customers.include=("}},
+		{"no expression", "--customers.exclude", []string{"--customers.exclude=[a"}},
+		{"no path", "--web.telemetry-path", []string{"--web.telemetry-path=metrics"}},
+		{"a pattern", "--web.telemetry-path", []string{"--web.telemetry-path=/{metrics}"}},
+		{"the landing page's", "--web.telemetry-path", []string{"--web.telemetry-path=/"}},
+		{"a path that is taken", "--web.telemetry-path", []string{"--web.telemetry-path=/-/ready"}},
+		{"a profile's path", "--web.telemetry-path", []string{"--web.telemetry-path=/debug/pprof"}},
+		{"negative duration", "--web.timeout-offset", []string{"--web.timeout-offset=-1s"}},
+		{"zero scrapes", "--web.max-requests", []string{"--web.max-requests=0"}},
+		{"missing", "--web.config.file", []string{"--web.config.file=" + nowhere}},
+		{"unknown field", "--web.config.file", []string{"--web.config.file=" + write(t, "tls:\n  cert: x\n")}},
+		{"no certificate", "--web.config.file", []string{"--web.config.file=" + write(t, "tls_server_config:\n  cert_file: missing\n  key_file: missing\n")}},
+		{"port in use", "--web.listen-address", []string{"--web.listen-address=" + taken.Addr().String(), "--log.level=error"}},
+		{"no address", "--web.listen-address", []string{"--web.listen-address=here", "--log.level=error"}},
+		{"unknown level", "--log.level", []string{"--log.level=trace"}},
+		{"unknown format", "--log.format", []string{"--log.format=xml"}},
+		{"unknown flag", "--bogus", []string{"--bogus"}},
+		{"a secret in place of its file", "--partner.client-secret", []string{"--partner.client-secret=" + fakeSecret}},
+	}
+	for _, test := range tests {
+		t.Run(test.flag+" "+test.name, func(t *testing.T) {
+			p := newPartner(t)
+			p.on(listPath, lists()) // The one with the port in use warms up.
+			name, _, given := strings.Cut(test.more[0], "=")
+			args := slices.DeleteFunc(p.flags("serve"), func(arg string) bool { return strings.HasPrefix(arg, name+"=") })
+			if given || !strings.HasPrefix(name, "--partner") {
+				args = append(args, test.more...)
+			}
+			status, stdout, stderr := run(t, args...)
+			if status == 0 {
+				t.Error("It ended with status 0")
+			}
+			if stdout != "" {
+				t.Errorf("It printed %q", stdout)
+			}
+			oneLine := regexp.MustCompile(`^azure_csp_exporter: error: [^\n]*` + regexp.QuoteMeta(test.flag) + `\b[^\n]*\n$`)
+			if !oneLine.MatchString(stderr) {
+				t.Errorf("It said %q, want one line that names %s", stderr, test.flag)
+			}
+			if strings.Contains(stderr, fakeSecret) || strings.Contains(stderr, "user:pass") {
+				t.Errorf("It repeated a secret: %q", stderr)
+			}
+		})
+	}
+}
+
+// Commands and their flags are told apart: check serves nothing, and demo needs
+// no partner.
+func TestWrongCommands(t *testing.T) {
+	tests := map[string]struct {
+		args []string
+		want string
+	}{
+		"unknown command":     {[]string{"bogus"}, "azure_csp_exporter: error: unexpected bogus, see --help\n"},
+		"a web flag of check": {[]string{"check", "--web.telemetry-path=/x"}, "azure_csp_exporter: error: unknown long flag '--web.telemetry-path', see --help\n"},
+		"a partner of demo":   {[]string{"demo", "--partner.tenant-id=x"}, "azure_csp_exporter: error: unknown long flag '--partner.tenant-id', see --help\n"},
+		"demo's cache":        {[]string{"demo", "--cache.max-age=29s"}, "azure_csp_exporter: error: --cache.max-age: 29s is less than --cache.ttl, 30s, so that figures would vanish before they are fetched again\n"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			status, stdout, stderr := run(t, test.args...)
+			if status == 0 || stdout != "" || stderr != test.want {
+				t.Errorf("It ended with status %d and said %q and %q, want another status and %q", status, stdout, stderr, test.want)
+			}
+		})
+	}
+}
+
+// Bad files are refused by check as well, before it reports anything.
+func TestCheckRefusesBadFiles(t *testing.T) {
+	p := newPartner(t)
+	p.tokenFile = filepath.Join(filepath.Dir(p.tokenFile), "missing")
+	status, stdout, stderr := run(t, p.flags("check")...)
+	want := "azure_csp_exporter: error: --partner.refresh-token-file: open " + p.tokenFile + ": no such file or directory\n"
+	if status != 1 || stdout != "" || stderr != want {
+		t.Errorf("It ended with status %d and said %q and %q, want 1 and %q", status, stdout, stderr, want)
+	}
+}

@@ -1,0 +1,230 @@
+package cli_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/azure-csp-exporter/azure_csp_exporter/client/simulator"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cli"
+)
+
+// The demo needs nothing: within seconds every billed customer has its cost, the
+// addresses that it prints can be opened, and it leaves nothing behind.
+func TestDemo(t *testing.T) {
+	folder := t.TempDir()
+	t.Setenv("TMPDIR", folder)
+	began := time.Now()
+	demo := start(t, "demo")
+	metrics := demo.get("/metrics")
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("The first scrape was complete after %v, want 5 s at most", took)
+	}
+	want := []string{
+		`azure_csp_customers{status="error"} 0`,
+		`azure_csp_customers{status="no_access"} 2`,
+		`azure_csp_customers{status="no_usage"} 4`,
+		`azure_csp_customers{status="not_found"} 1`,
+		`azure_csp_customers{status="ok"} 41`,
+		`azure_csp_customers{status="pending"} 0`,
+	}
+	if diff := cmp.Diff(want, metrics.series("azure_csp_customers{")); diff != "" {
+		t.Error(diff)
+	}
+	if got := len(metrics.series("azure_csp_customer_total_cost{")); got != 41 {
+		t.Errorf("%d customers have a cost, want every one of the 41 with usage", got)
+	}
+	welcome := demo.stdout.await(t, `(?s)^.*Ctrl-C ends it\.\n$`)[0]
+	if diff := cmp.Diff(strings.ReplaceAll(`This is a demo: a simulated partner with 48 customers, over real HTTP and OAuth2.
+
+  URL/metrics   the metrics of every customer
+  URL/          what else is served
+  URL/-/ready   whether every customer has been asked for
+
+Ctrl-C ends it.
+`, "URL", demo.url), welcome); diff != "" {
+		t.Error(diff)
+	}
+	for _, url := range regexp.MustCompile(`http://\S+`).FindAllString(welcome, -1) {
+		if got := send(t, &http.Transport{}, "GET", url); got.status != 200 {
+			t.Errorf("%s answers %d, want 200", url, got.status)
+		}
+	}
+	demo.stop()
+	left, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(left) != 0 {
+		t.Errorf("It left %v behind", left)
+	}
+}
+
+// A demo whose port is taken ends at once, and leaves nothing behind either.
+func TestDemoOnATakenPort(t *testing.T) {
+	folder := t.TempDir()
+	t.Setenv("TMPDIR", folder)
+	address := strings.TrimPrefix(start(t, "demo").url, "http://")
+	if left, err := os.ReadDir(folder); err != nil || len(left) != 1 {
+		t.Fatalf("A demo that runs has %v and %v, want one folder", left, err)
+	}
+	status, stdout, stderr := run(t, "demo", "--web.listen-address="+address, "--log.level=error")
+	if status != 1 || stdout != "" || !strings.HasPrefix(stderr, "azure_csp_exporter: error: --web.listen-address: ") {
+		t.Errorf("It ended with status %d and said %q and %q, want 1 and the flag", status, stdout, stderr)
+	}
+	if left, err := os.ReadDir(folder); err != nil || len(left) != 1 {
+		t.Errorf("There are %v and %v afterwards, want the folder of the one that runs", left, err)
+	}
+}
+
+// The demo has nowhere to put its credentials.
+func TestDemoWithoutTemporaryFolder(t *testing.T) {
+	t.Setenv("TMPDIR", "/proc/self/missing")
+	status, _, stderr := run(t, "demo")
+	if status != 1 || !strings.HasPrefix(stderr, "azure_csp_exporter: error: a folder for the simulated credentials: ") {
+		t.Errorf("It ended with status %d and said %q", status, stderr)
+	}
+}
+
+// SIGTERM while Partner Center does not answer: the scrape that waits is
+// answered with what there is, and the program ends at once and well.
+func TestStopWhileARefreshHangs(t *testing.T) {
+	sim, asked := simulator.New(simulator.Config{Customers: simulator.Fleet(3)}), make(chan struct{}, 100)
+	exporter := start(t, simulated(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/usagesummary") {
+			asked <- struct{}{}
+			<-r.Context().Done()
+			return
+		}
+		sim.ServeHTTP(w, r)
+	}), "serve")...)
+	<-asked
+	scrape := make(chan answer, 1)
+	go func() { scrape <- exporter.ask("GET", "/metrics", "X-Prometheus-Scrape-Timeout-Seconds: 60") }()
+	// The scrape waits when a lookup of the three customers has been counted that
+	// is not one of these scrapes', which have no time to wait.
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for own, lookups := 1, 0; lookups <= (own-1)*3 && own < 1000; own++ {
+		metrics := exporter.ask("GET", "/metrics", "X-Prometheus-Scrape-Timeout-Seconds: 0.001")
+		for _, line := range metrics.series("azure_csp_cache_lookups_total ") {
+			_, _ = fmt.Sscanf(line, "azure_csp_cache_lookups_total %d", &lookups)
+		}
+		<-tick.C
+	}
+	began := time.Now()
+	exporter.stop()
+	if took := time.Since(began); took > 3*time.Second {
+		t.Errorf("It took %v to end, want 3 s at most", took)
+	}
+	got := <-scrape
+	if got.status != 200 || !strings.Contains(got.body, `azure_csp_customers{status="pending"} 3`) {
+		t.Errorf("The scrape that waited was answered with %d:\n%s", got.status, got.body)
+	}
+	if !strings.Contains(exporter.stderr.String(), "msg=stopped") {
+		t.Errorf("The log does not say that it stopped:\n%s", exporter.stderr)
+	}
+}
+
+// SIGTERM while the token endpoint does not answer ends the program as fast:
+// nobody waits for the end of an exchange that may never come.
+func TestStopWhileTheTokenEndpointHangs(t *testing.T) {
+	p, asked, release := newPartner(t), make(chan struct{}, 100), make(chan struct{})
+	p.on(tokenPath, func(http.ResponseWriter, *http.Request) {
+		asked <- struct{}{}
+		<-release
+	})
+	exporter := start(t, p.flags("serve")...)
+	<-asked
+	// The endpoint answers in the end, so that a failing test does not last.
+	free := sync.OnceFunc(func() { close(release) })
+	defer time.AfterFunc(4*time.Second, free).Stop()
+	defer free()
+	began := time.Now()
+	exporter.stop()
+	if took := time.Since(began); took > 3*time.Second {
+		t.Errorf("It took %v to end, want 3 s at most", took)
+	}
+}
+
+// SIGTERM before there is anything to stop is no failure.
+func TestStopBeforeTheStart(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	stdout, stderr := newOutput(), newOutput()
+	if got := cli.Run(ctx, []string{"demo", "--web.listen-address=127.0.0.1:0"}, stdout, stderr); got != 0 {
+		t.Errorf("The exit status is %d, want 0:\n%s", got, stderr)
+	}
+}
+
+// --version and --help are answers, not failures.
+func TestVersionAndHelp(t *testing.T) {
+	tests := map[string]struct {
+		args  []string
+		holds string
+	}{
+		"version":           {[]string{"--version"}, "azure_csp_exporter, version "},
+		"version, short":    {[]string{"-V"}, "azure_csp_exporter, version "},
+		"help":              {[]string{"--help"}, "serve* --partner.tenant-id"},
+		"help, short":       {[]string{"-h"}, "--partner.refresh-token-file"},
+		"help of a command": {[]string{"demo", "--help"}, "Serve the metrics of a simulated partner, without credentials."},
+		"help as a command": {[]string{"help", "check"}, "Say step by step"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			status, stdout, stderr := run(t, test.args...)
+			if status != 0 || stderr != "" || !strings.Contains(stdout, test.holds) {
+				t.Errorf("It ended with status %d and said %q and %q, want 0 and %q", status, stdout, stderr, test.holds)
+			}
+		})
+	}
+}
+
+// Each format is what collectors of logs expect, and each level holds back what
+// is below it.
+func TestLog(t *testing.T) {
+	logs := func(t *testing.T, flags ...string) string {
+		t.Helper()
+		exporter := serveFleet(t, flags...)
+		exporter.get("/metrics")
+		exporter.stop()
+		return exporter.stderr.String()
+	}
+	t.Run("logfmt", func(t *testing.T) {
+		for line := range strings.Lines(logs(t, "--log.format=logfmt")) {
+			if !regexp.MustCompile(`^ts=\S+Z level=(info|warn) (caller=\S+ time=\S+ )?msg=.*\n$`).MatchString(line) {
+				t.Errorf("The log holds %q", line)
+			}
+		}
+	})
+	t.Run("json", func(t *testing.T) {
+		for line := range strings.Lines(logs(t, "--log.format=json")) {
+			var fields struct {
+				TS    string `json:"ts"`
+				Level string `json:"level"`
+				Msg   string `json:"msg"`
+			}
+			if err := json.Unmarshal([]byte(line), &fields); err != nil {
+				t.Fatalf("%v: %s", err, line)
+			}
+			if fields.TS == "" || fields.Level == "" || fields.Msg == "" {
+				t.Errorf("The log holds %s", line)
+			}
+		}
+	})
+	t.Run("level", func(t *testing.T) {
+		status, _, stderr := run(t, "demo", "--web.listen-address=127.0.0.1:bogus", "--log.level=warn")
+		if status != 1 || strings.Contains(stderr, "level=info") {
+			t.Errorf("It ended with status %d and logged %q", status, stderr)
+		}
+	})
+}

@@ -1,0 +1,31 @@
+package cli
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// What promhttp cannot expose is told in one line, however many metrics it is: a
+// line for each of ten thousand customers would bury everything else.
+func TestGatherErrorsAreOneLine(t *testing.T) {
+	tests := map[string]struct {
+		said []any
+		want string
+	}{
+		"many":   {[]any{"error gathering metrics:", prometheus.MultiError{errors.New("first"), errors.New("second")}}, `level=error msg="metrics cannot be exposed" errors=2 first=first`},
+		"single": {[]any{"error encoding", errors.New("broken pipe")}, `level=error msg="a scrape cannot be answered" err="error encoding broken pipe"`},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			var out strings.Builder
+			gatherLog{(&logFlags{level: "info", format: "logfmt"}).logger(&out)}.Println(test.said...)
+			_, got, _ := strings.Cut(out.String(), " ")
+			if got != test.want+"\n" {
+				t.Errorf("It logged %q, want %q", got, test.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,271 @@
+package cli_test
+
+import (
+	"compress/gzip"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+
+	"github.com/azure-csp-exporter/azure_csp_exporter/client/simulator"
+)
+
+// serveFleet runs the exporter on a simulator with a few customers.
+func serveFleet(t *testing.T, more ...string) *program {
+	t.Helper()
+	sim := simulator.New(simulator.Config{Customers: simulator.Fleet(12)})
+	return start(t, simulated(t, sim, "serve", more...)...)
+}
+
+// What is served, and what is not.
+func TestPages(t *testing.T) {
+	plain := serveFleet(t)
+	open := serveFleet(t, "--web.enable-pprof", "--web.telemetry-path=/custom/metrics", "--web.disable-exporter-metrics")
+	plain.get("/metrics") // From here on it is ready.
+	tests := []struct {
+		program      *program
+		method, path string
+		status       int
+		body         string // a part of it
+	}{
+		{plain, "GET", "/", 200, `<a href="/metrics">Metrics</a>`},
+		{plain, "GET", "/", 200, `<a href="/-/healthy">Healthy</a>`},
+		{plain, "GET", "/", 200, `<a href="/-/ready">Ready</a>`},
+		{plain, "GET", "/metrics", 200, "azure_csp_up 1\n"},
+		{plain, "HEAD", "/metrics", 200, ""},
+		{plain, "POST", "/metrics", 405, "Method Not Allowed"},
+		{plain, "GET", "/-/healthy", 200, "healthy\n"},
+		{plain, "GET", "/-/ready", 200, "ready\n"},
+		{plain, "POST", "/-/ready", 405, "Method Not Allowed"},
+		{plain, "GET", "/debug/pprof/", 404, "not found"},
+		{plain, "GET", "/debug/pprof/cmdline", 404, "not found"},
+		{plain, "GET", "/unknown", 404, "not found"},
+		{plain, "GET", "/metrics/", 404, "not found"},
+		{open, "GET", "/", 200, `<a href="/custom/metrics">Metrics</a>`},
+		{open, "GET", "/", 200, `debug/pprof`},
+		{open, "GET", "/custom/metrics", 200, "azure_csp_up 1\n"},
+		{open, "GET", "/metrics", 404, "not found"},
+		{open, "GET", "/debug/pprof/", 200, "goroutine"},
+		{open, "GET", "/debug/pprof/goroutine?debug=1", 200, "goroutine profile"},
+		{open, "GET", "/debug/pprof/symbol", 200, "num_symbols"},
+	}
+	for _, test := range tests {
+		t.Run(test.method+" "+test.path, func(t *testing.T) {
+			got := test.program.ask(test.method, test.path)
+			if got.status != test.status || !strings.Contains(got.body, test.body) {
+				t.Errorf("It answered %d, want %d, and with %q:\n%s", got.status, test.status, test.body, got.body)
+			}
+		})
+	}
+}
+
+// The exporter's own metrics can be left out, and nothing else goes with them.
+func TestExporterMetrics(t *testing.T) {
+	tests := map[string]struct {
+		flags []string
+		want  []string
+	}{
+		"by default": {nil, []string{"azure_csp_up", "azure_csp_exporter_build_info", "go_goroutines", "process_open_fds", "promhttp_metric_handler_requests_total"}},
+		"left out":   {[]string{"--web.disable-exporter-metrics"}, []string{"azure_csp_up", "azure_csp_exporter_build_info"}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			metrics := serveFleet(t, test.flags...).get("/metrics")
+			var got []string
+			for _, metric := range []string{"azure_csp_up", "azure_csp_exporter_build_info", "go_goroutines", "process_open_fds", "promhttp_metric_handler_requests_total"} {
+				if strings.Contains(metrics.body, "# TYPE "+metric+" ") {
+					got = append(got, metric)
+				}
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Error(diff)
+			}
+			others := len(metrics.series("go_")) + len(metrics.series("process_")) + len(metrics.series("promhttp_"))
+			if len(test.flags) > 0 && others != 0 {
+				t.Errorf("%d series of the exporter's own are left:\n%s", others, metrics.body)
+			}
+		})
+	}
+}
+
+// The names and help texts follow Prometheus' conventions.
+func TestMetricsPassLint(t *testing.T) {
+	metrics := serveFleet(t).get("/metrics")
+	problems, err := promlint.New(strings.NewReader(metrics.body)).Lint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, problem := range problems {
+		t.Errorf("%s: %s", problem.Metric, problem.Text)
+	}
+}
+
+// Prometheus says what it reads, and gets it.
+func TestContentNegotiation(t *testing.T) {
+	exporter := serveFleet(t)
+	tests := map[string]struct {
+		accept, contentType string
+		holds               string
+	}{
+		"text":        {"text/plain", "text/plain; version=0.0.4", "\nazure_csp_up 1\n"},
+		"open":        {"application/openmetrics-text;version=1.0.0", "application/openmetrics-text; version=1.0.0", "\n# EOF\n"},
+		"protobuf":    {"application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited", "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited", "\x0a\x0cazure_csp_up\x12"},
+		"browser":     {"text/html,*/*;q=0.8", "text/plain; version=0.0.4", "\nazure_csp_up 1\n"},
+		"no headers":  {"", "text/plain; version=0.0.4", "\nazure_csp_up 1\n"},
+		"not offered": {"image/png", "text/plain; version=0.0.4", "\nazure_csp_up 1\n"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := exporter.ask("GET", "/metrics", "Accept: "+test.accept)
+			if contentType := got.header.Get("Content-Type"); !strings.HasPrefix(contentType, test.contentType) {
+				t.Errorf("The content type is %q, want %q", contentType, test.contentType)
+			}
+			if !strings.Contains(got.body, test.holds) {
+				t.Errorf("The body does not hold %q", test.holds)
+			}
+		})
+	}
+}
+
+// A large exposition is worth compressing for who can read it.
+func TestCompression(t *testing.T) {
+	got := serveFleet(t).ask("GET", "/metrics", "Accept-Encoding: gzip")
+	if encoding := got.header.Get("Content-Encoding"); encoding != "gzip" {
+		t.Fatalf("The encoding is %q, want gzip", encoding)
+	}
+	reader, err := gzip.NewReader(strings.NewReader(got.body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(body), "\nazure_csp_up 1\n") {
+		t.Errorf("It decompresses to %q", body)
+	}
+}
+
+// Readiness comes with the first whole refresh, and an API that goes down later
+// takes neither it nor the figures away.
+func TestReadiness(t *testing.T) {
+	sim, gate := simulator.New(simulator.Config{Customers: simulator.Fleet(12)}), make(chan struct{})
+	exporter := start(t, simulated(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		<-gate
+		sim.ServeHTTP(w, r)
+	}), "serve", "--cache.ttl=0s")...)
+	if got := exporter.get("/-/ready"); got.status != 503 || got.body != "not ready: not every customer has been asked for yet\n" {
+		t.Errorf("It said %d %q before it had asked, want 503", got.status, got.body)
+	}
+	if got := exporter.get("/-/healthy"); got.status != 200 {
+		t.Errorf("It said that it is unhealthy, %d", got.status)
+	}
+	close(gate)
+	before := exporter.get("/metrics")
+	if got := exporter.get("/-/ready"); got.status != 200 {
+		t.Errorf("It said %d %q after it had asked, want 200", got.status, got.body)
+	}
+	sim.SetFaults(simulator.Faults{Dropped: 1})
+	after := exporter.get("/metrics")
+	if got := exporter.get("/-/ready"); got.status != 200 {
+		t.Errorf("It said %d %q after the API went down, want 200", got.status, got.body)
+	}
+	if diff := cmp.Diff([]string{"azure_csp_up 0"}, after.series("azure_csp_up ")); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(before.series("azure_csp_customer_budget{"), after.series("azure_csp_customer_budget{")); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// No more scrapes wait at once than allowed: the others are told at once.
+func TestMaxRequests(t *testing.T) {
+	asked, gate := make(chan struct{}, 100), make(chan struct{})
+	sim := simulator.New(simulator.Config{Customers: simulator.Fleet(2)})
+	exporter := start(t, simulated(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked <- struct{}{}
+		<-gate
+		sim.ServeHTTP(w, r)
+	}), "serve", "--web.max-requests=1")...)
+	<-asked
+	answers := make(chan answer, 2)
+	for range 2 {
+		go func() { answers <- exporter.get("/metrics") }()
+	}
+	if refused := <-answers; refused.status != 503 || refused.body != "1 scrapes are being answered already, try again later\n" {
+		t.Errorf("The first answer is %d %q, want 503", refused.status, refused.body)
+	}
+	close(gate)
+	if served := <-answers; served.status != 200 {
+		t.Errorf("The scrape that waited was answered with %d, want 200", served.status)
+	}
+}
+
+// Passwords are checked on every page.
+func TestBasicAuth(t *testing.T) {
+	config := write(t, "basic_auth_users:\n  fake: $2a$04$tZvozOqp.KmpghbiF0drDuLvlZ.KAk8DgwnOvyaslXTWZwR6X9eUy\n")
+	exporter := serveFleet(t, "--web.config.file="+config)
+	for path, headers := range map[string][2]int{"/metrics": {401, 200}, "/": {401, 200}, "/-/healthy": {401, 200}} {
+		without := exporter.get(path).status
+		with := exporter.ask("GET", path, "Authorization: Basic ZmFrZTpub3QtYS1wYXNzd29yZA==").status
+		if got := [2]int{without, with}; got != headers {
+			t.Errorf("%s answers %v without and with the password, want %v", path, got, headers)
+		}
+	}
+}
+
+// With a certificate, there is no answer over plain HTTP.
+func TestTLS(t *testing.T) {
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		Subject:      pkix.Name{CommonName: "exporter.example"},
+		NotBefore:    time.Now().Add(-time.Hour),
+		NotAfter:     time.Now().Add(time.Hour),
+		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1)},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	key := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})
+	config := write(t, fmt.Sprintf("tls_server_config:\n  cert_file: %s\n  key_file: %s\n", write(t, string(certificate)), write(t, string(key))))
+	exporter := serveFleet(t, "--web.config.file="+config)
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(certificate)
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}
+	got := send(t, transport, "GET", strings.Replace(exporter.url, "http:", "https:", 1)+"/metrics")
+	if got.status != 200 || !strings.Contains(got.body, "\nazure_csp_up 1\n") {
+		t.Errorf("It answered %d over TLS:\n%s", got.status, got.body)
+	}
+	if got := exporter.get("/metrics"); got.status != 400 {
+		t.Errorf("It answered %d over plain HTTP, want 400", got.status)
+	}
+	// What the server has to say belongs into the log, in the log's format.
+	exporter.stop()
+	if log := exporter.stderr.String(); !strings.Contains(log, "client sent an HTTP request to an HTTPS server") {
+		t.Errorf("The log does not tell of the failed handshake:\n%s", log)
+	}
+}

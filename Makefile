@@ -1,0 +1,65 @@
+# Targets for work on the exporter. "make help" lists them.
+
+VERSION  := $(shell cat VERSION)
+REVISION := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+BRANCH   := $(shell git rev-parse --abbrev-ref HEAD 2>/dev/null || echo unknown)
+META     := github.com/prometheus/common/version
+LDFLAGS  := -s -w -X $(META).Version=$(VERSION) -X $(META).Revision=$(REVISION) -X $(META).Branch=$(BRANCH)
+
+GO            ?= go
+GOLANGCI_LINT ?= golangci-lint
+PROMTOOL      ?= promtool
+FUZZTIME      ?= 30s
+BINARY        := azure_csp_exporter
+
+.DEFAULT_GOAL := build
+
+.PHONY: build
+build: ## Build the static program.
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "$(LDFLAGS)" -o $(BINARY) .
+
+.PHONY: test
+test: ## Run the tests.
+	$(GO) test ./...
+
+.PHONY: race
+race: ## Run the tests with the race detector.
+	$(GO) test -race ./...
+
+.PHONY: lint
+lint: ## Run the linters and look at the format.
+	$(GOLANGCI_LINT) run
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz target for FUZZTIME.
+	@for package in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
+		done; \
+	done
+
+.PHONY: cover
+cover: ## Print the coverage of each function.
+	@mkdir -p .build
+	$(GO) test -coverprofile=.build/cover.out ./...
+	$(GO) tool cover -func=.build/cover.out
+
+.PHONY: demo
+demo: ## Run the exporter on a simulated partner.
+	$(GO) run . demo
+
+.PHONY: check-metrics
+check-metrics: ## Check the metrics of a demo that runs.
+	curl -sf http://127.0.0.1:10058/metrics | $(PROMTOOL) check metrics
+
+.PHONY: ci
+ci: ## Run all that the continuous integration runs.
+	.ci/run
+
+.PHONY: clean
+clean: ## Remove what was built.
+	rm -rf .build $(BINARY)
+
+.PHONY: help
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

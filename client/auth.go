@@ -13,6 +13,8 @@ import (
 
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
+
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/atomicfile"
 )
 
 // tokenTimeout bounds an exchange of tokens on its own: it outlives the call
@@ -32,6 +34,8 @@ type tokens struct {
 	scope      string
 	secretFile string
 	file       string
+	transport  http.RoundTripper
+	trace      func(Endpoint) func(int)
 
 	// turn is held during an exchange: one at a time, because each one rotates
 	// the refresh token. It is a channel so that whoever waits can leave.
@@ -57,6 +61,8 @@ func newTokens(cfg Config, login *url.URL, c *Client) (*tokens, error) {
 		scope:      cfg.Cloud.Scope,
 		secretFile: cfg.ClientSecretFile,
 		file:       cfg.RefreshTokenFile,
+		transport:  cfg.Transport,
+		trace:      cfg.Trace,
 		turn:       make(chan struct{}, 1),
 	}
 	if err := t.load(); err != nil {
@@ -158,7 +164,7 @@ func (t *tokens) exchange(ctx context.Context) (string, error) {
 // the grant be named; its refresh grant cannot send a scope.
 func (t *tokens) request(ctx context.Context) (*oauth2.Token, error) {
 	status := 0
-	transport := statusTransport{base: t.client.http.Transport, status: &status}
+	transport := statusTransport{base: t.transport, status: &status}
 	ctx = context.WithValue(ctx, oauth2.HTTPClient, newHTTPClient(transport))
 	grant := clientcredentials.Config{
 		ClientID:     t.clientID,
@@ -171,7 +177,7 @@ func (t *tokens) request(ctx context.Context) (*oauth2.Token, error) {
 			"refresh_token": {t.refresh},
 		},
 	}
-	done := t.client.trace(EndpointToken)
+	done := t.trace(EndpointToken)
 	token, err := grant.Token(ctx)
 	done(status)
 	if err != nil {
@@ -212,7 +218,7 @@ func (t *tokens) keep(token *oauth2.Token) {
 		t.refresh = token.RefreshToken
 	}
 	if t.refresh != t.stored {
-		if err := storeToken(t.file, t.refresh); err != nil {
+		if err := atomicfile.Write(t.file, []byte(t.refresh+"\n")); err != nil {
 			t.client.warn("msg", "cannot store the rotated refresh token: a restart will begin with the old one; free space or make its folder writable", "file", t.file, "err", err)
 		} else {
 			t.stored, t.storedAt = t.refresh, time.Now()

@@ -15,8 +15,11 @@ import (
 	"github.com/go-kit/log/level"
 )
 
-// DefaultTimeout bounds a call where [Config.Timeout] does not.
-const DefaultTimeout = time.Minute
+// Defaults of a [Config].
+const (
+	DefaultTimeout     = time.Minute
+	DefaultConcurrency = 8
+)
 
 // Config says which partner a [Client] speaks for, and how.
 type Config struct {
@@ -33,7 +36,11 @@ type Config struct {
 	// RefreshTokenFile holds the refresh token of the partner user. It is
 	// replaced whenever the token is rotated, so its folder must be writable.
 	RefreshTokenFile string
-	// Timeout bounds one call, with its retries. It is [DefaultTimeout] if zero.
+	// Concurrency is the most calls in flight, [DefaultConcurrency] if zero.
+	// Throttling allows fewer.
+	Concurrency int
+	// Timeout bounds one call, with its retries and with the time that it waits
+	// for its turn. It is [DefaultTimeout] if zero.
 	Timeout time.Duration
 	// UserAgent names the program to Microsoft.
 	UserAgent string
@@ -50,13 +57,13 @@ type Config struct {
 
 // Client calls Partner Center for one partner. Create it with [New].
 type Client struct {
-	base    *url.URL
-	agent   string
-	timeout time.Duration
-	trace   func(Endpoint) func(int)
-	logger  log.Logger
-	http    *http.Client
-	tokens  *tokens
+	base     *url.URL
+	agent    string
+	timeout  time.Duration
+	logger   log.Logger
+	throttle *throttle
+	http     *http.Client // of the API
+	tokens   *tokens
 }
 
 // New returns a client that has read the refresh token but called nobody. It
@@ -70,31 +77,46 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("login address: %w", err)
 	}
+	cfg = cfg.withDefaults()
 	c := &Client{
-		base:    base,
-		agent:   cfg.UserAgent,
-		timeout: cfg.Timeout,
-		trace:   cfg.Trace,
-		logger:  cfg.Logger,
-		http:    newHTTPClient(cfg.Transport),
+		base:     base,
+		agent:    cfg.UserAgent,
+		timeout:  cfg.Timeout,
+		logger:   cfg.Logger,
+		throttle: newThrottle(cfg.Concurrency),
 	}
-	if cfg.Transport == nil {
-		c.http = newHTTPClient(newTransport())
-	}
-	if c.timeout <= 0 {
-		c.timeout = DefaultTimeout
-	}
-	if c.trace == nil {
-		c.trace = func(Endpoint) func(int) { return func(int) {} }
-	}
-	if c.logger == nil {
-		c.logger = log.NewNopLogger()
-	}
+	c.http = newHTTPClient(&transport{base: cfg.Transport, throttle: c.throttle, trace: cfg.Trace})
 	if c.tokens, err = newTokens(cfg, login, c); err != nil {
 		return nil, err
 	}
+	for _, file := range []string{cfg.RefreshTokenFile, cfg.ClientSecretFile} {
+		c.warnIfPublic(file)
+	}
 	return c, nil
 }
+
+func (cfg Config) withDefaults() Config {
+	if cfg.Timeout <= 0 {
+		cfg.Timeout = DefaultTimeout
+	}
+	if cfg.Concurrency <= 0 {
+		cfg.Concurrency = DefaultConcurrency
+	}
+	if cfg.Trace == nil {
+		cfg.Trace = func(Endpoint) func(int) { return func(int) {} }
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = log.NewNopLogger()
+	}
+	if cfg.Transport == nil {
+		cfg.Transport = newTransport()
+	}
+	return cfg
+}
+
+// ConcurrencyLimit returns how many calls may be in flight now, as throttling
+// has it: between 1 and [Config.Concurrency].
+func (c *Client) ConcurrencyLimit() int { return c.throttle.allowed() }
 
 // RefreshTokenIssued returns when the stored refresh token was issued: when it
 // was last rotated, or when the file was written that it was read from.

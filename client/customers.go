@@ -14,15 +14,15 @@ const pageSize = 500
 type Customer struct {
 	// ID is the customer's Entra tenant (id) as the API spells it. It is
 	// opaque: usually a GUID, in either case. Compare it by [CanonicalID].
-	ID string
+	ID string `json:"id"`
 	// Name is the company's name (companyProfile.companyName), any Unicode text,
 	// not unique. It is the domain where the API states no name.
-	Name string
+	Name string `json:"name"`
 	// Domain is the customer's domain (companyProfile.domain), or "".
-	Domain string
+	Domain string `json:"domain"`
 	// Relationship is how the customer relates to the partner
 	// (relationshipToPartner), such as "reseller", or "".
-	Relationship string
+	Relationship string `json:"relationship"`
 }
 
 // CanonicalID returns the form of a customer id by which customers are joined

@@ -42,32 +42,99 @@ type answer struct {
 // idempotent: it stays the same until there is an answer.
 type ids struct{ request, correlation string }
 
-// fetch makes a call. A call that got no answer is made once more, and so is
-// one whose token was refused, with a new token.
+// maxRetries is how often a call is made again after a temporary failure, and
+// firstRetry bounds the random wait before the first one.
+const (
+	maxRetries = 3
+	firstRetry = 500 * time.Millisecond
+	maxRetry   = 5 * time.Second
+)
+
+// fetch makes a call until it succeeds, fails for good, or has no time left.
 func (c *Client) fetch(ctx context.Context, r request) (*answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	id := ids{request: uuid.NewString(), correlation: uuid.NewString()}
-	var resent, renewed bool
+	var tries tries
 	for {
 		token, err := c.tokens.get(ctx)
 		if err != nil {
 			return nil, err
 		}
 		a, failure := c.send(ctx, r, token, id)
-		switch {
-		case failure == nil:
+		if failure == nil {
 			return a, nil
-		case failure.StatusCode == 0 && !resent && ctx.Err() == nil:
-			resent = true
-		case failure.mayRenew() && !renewed:
-			renewed = true
-			c.tokens.drop(token)
+		}
+		if !c.again(ctx, &tries, failure, token) {
+			return nil, tries.mostTelling(failure)
+		}
+		if failure.StatusCode != 0 {
 			id.request = uuid.NewString()
-		default:
-			return nil, failure
 		}
 	}
+}
+
+// tries is what has been tried of one call.
+type tries struct {
+	renewed bool   // whether the token was
+	retries int    // after temporary failures
+	last    *Error // of the server's own
+}
+
+// again says whether to make a call once more. A token that was refused is
+// renewed once. Temporary failures are tried again after a while; a refusal for
+// too many calls is, when the gate opens.
+func (c *Client) again(ctx context.Context, t *tries, failure *Error, token string) bool {
+	if failure.StatusCode != 0 {
+		t.last = failure
+	}
+	switch {
+	case failure.StatusCode == http.StatusTooManyRequests:
+		return true
+	case failure.mayRenew() && !t.renewed:
+		t.renewed = true
+		c.tokens.drop(token)
+		return true
+	case failure.mayRetry() && t.retries < maxRetries:
+		t.retries++
+		return wait(ctx, backoff(firstRetry, t.retries-1, maxRetry))
+	}
+	return false
+}
+
+// mostTelling prefers what the server said to a call that was not made.
+func (t *tries) mostTelling(failure *Error) *Error {
+	if _, late := errors.AsType[*gateError](failure.Err); late && t.last != nil {
+		return t.last
+	}
+	return failure
+}
+
+// wait returns false if the context ends first.
+func wait(ctx context.Context, d time.Duration) bool {
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= d {
+		return false
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// mayRetry says whether the same call may succeed in a moment.
+func (e *Error) mayRetry() bool {
+	switch e.StatusCode {
+	case http.StatusRequestTimeout, http.StatusInternalServerError, http.StatusBadGateway,
+		http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	case 0:
+		return e.Reason == ReasonNetwork || e.Reason == ReasonTimeout
+	}
+	return false
 }
 
 // mayRenew says whether a new access token may help. It cannot where the
@@ -82,11 +149,12 @@ func (c *Client) send(ctx context.Context, r request, token string, id ids) (*an
 	if err != nil {
 		return nil, c.failure(r, &Error{Reason: ReasonClient, Err: err})
 	}
-	done := c.trace(r.endpoint)
 	status, body, header, err := c.roundTrip(req, r.limit)
-	done(status)
 	e := &Error{StatusCode: status, RequestID: id.request, CorrelationID: id.correlation}
+	gate, late := errors.AsType[*gateError](err)
 	switch {
+	case late:
+		e.Reason, e.Err, e.RetryAfter = ReasonThrottled, gate, gate.wait
 	case err != nil && status == 0:
 		e.Reason, e.Err = reasonOfCause(err), c.tokens.scrubError(err, token)
 	case err != nil:
@@ -100,7 +168,7 @@ func (c *Client) send(ctx context.Context, r request, token string, id ids) (*an
 }
 
 func (c *Client) newRequest(ctx context.Context, r request, token string, id ids) (*http.Request, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base.String()+r.path, nil)
+	req, err := http.NewRequestWithContext(withEndpoint(ctx, r.endpoint), http.MethodGet, c.base.String()+r.path, nil)
 	if err != nil {
 		return nil, errors.New("the address cannot be called")
 	}

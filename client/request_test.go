@@ -105,7 +105,7 @@ func TestRequestIDOfRepeatedCall(t *testing.T) {
 	}
 }
 
-// A server that is gone is tried once more and no oftener. A dropped connection
+// A server that is gone is tried three times more and no oftener. A dropped connection
 // has the status 0 for the trace and for the error.
 func TestDroppedConnections(t *testing.T) {
 	for name, broken := range map[string]http.HandlerFunc{"no answer": drop, "half of an answer": cutOff} {
@@ -127,7 +127,7 @@ func TestDroppedConnections(t *testing.T) {
 			if e.StatusCode != 0 || e.Reason != client.ReasonNetwork || !client.IsTemporary(err) || e.Unwrap() == nil {
 				t.Errorf("got %v for %s", err, e.Reason)
 			}
-			want := []event{{"token", 200}, {"usagesummary", 0}, {"usagesummary", 0}}
+			want := []event{{"token", 200}, {"usagesummary", 0}, {"usagesummary", 0}, {"usagesummary", 0}, {"usagesummary", 0}}
 			if diff := cmp.Diff(want, trace); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -175,7 +175,7 @@ func TestValidateMFA(t *testing.T) {
 		"body false":             {answer(200, `{"items":[],"isMfaCompliant":false}`), false, true, ""},
 		"code 900421":            {answer(401, `{"code":"900421","description":"MFA required."}`), false, true, ""},
 		"no role":                {answer(403, `{"code":"900150"}`), false, false, client.ReasonPermission},
-		"server error":           {answer(500, ``), false, false, client.ReasonServer},
+		"server error":           {answer(501, ``), false, false, client.ReasonServer},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/go-kit/log"
 
@@ -122,6 +123,7 @@ var hostile = map[string]http.HandlerFunc{
 func hostileClient(t *testing.T, s *server, lines io.Writer) *client.Client {
 	t.Helper()
 	cfg := s.config()
+	cfg.Timeout = 500 * time.Millisecond // Some answers are tried again until then.
 	write(t, cfg.ClientSecretFile, secrets[0])
 	write(t, cfg.RefreshTokenFile, secrets[1])
 	cfg.Logger = log.NewLogfmtLogger(log.NewSyncWriter(lines))

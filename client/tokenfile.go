@@ -3,25 +3,17 @@ package client
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
-
-	"github.com/google/renameio/v2"
 )
 
-// storeToken replaces the file as a whole, and its mode with it.
-func storeToken(file, token string) error {
-	pending, err := renameio.NewPendingFile(file,
-		renameio.WithStaticPermissions(0o600), renameio.WithTempDir(filepath.Dir(file)))
-	if err != nil {
-		return err
+// warnIfPublic warns of a file with a secret that every user of the machine can
+// read.
+func (c *Client) warnIfPublic(file string) {
+	info, err := os.Stat(file)
+	if err == nil && info.Mode().Perm()&0o007 != 0 {
+		c.warn("msg", "a file with a secret can be read by every user: take the permission away with chmod o-rwx", "file", file, "mode", info.Mode().Perm())
 	}
-	defer func() { _ = pending.Cleanup() }() // It does nothing after a success.
-	if _, err := pending.WriteString(token + "\n"); err != nil {
-		return err
-	}
-	return pending.CloseAtomicallyReplace()
 }
 
 // readSecret returns a file's content without the white space around it, and

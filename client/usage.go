@@ -11,24 +11,24 @@ import (
 type Usage struct {
 	// CustomerID is the customer's Entra tenant (resourceId, or its older twin
 	// id) as the API spells it; see [CanonicalID].
-	CustomerID string
+	CustomerID string `json:"customer_id"`
 	// CustomerName is the company's name (resourceName, or its older twin name).
-	CustomerName string
+	CustomerName string `json:"customer_name"`
 	// TotalCost is the estimated cost of the billing period so far (totalCost),
 	// in the billing currency. Credits can make it negative.
-	TotalCost float64
+	TotalCost float64 `json:"total_cost"`
 	// USDTotalCost is the same in US dollars (usdTotalCost), nil where the API
 	// does not state it. Azure plan states it; legacy usage may state 0.
-	USDTotalCost *float64
+	USDTotalCost *float64 `json:"usd_total_cost,omitempty"`
 	// Budget is the customer's monthly spending budget (budget.amount, else
 	// budget.usageSpendingBudget) in the billing currency, nil where none is set.
-	Budget *float64
+	Budget *float64 `json:"budget,omitempty"`
 	// Currency is the ISO 4217 code of the billing currency: currencyCode, else
 	// the currency of currencyLocale's region, else "".
-	Currency string
+	Currency string `json:"currency"`
 	// LastModified is when Microsoft last changed the figures
 	// (lastModifiedDate), zero where the API does not say.
-	LastModified time.Time
+	LastModified time.Time `json:"last_modified,omitzero"`
 }
 
 // UsageSummary is a customer's Azure spending in the current billing period
@@ -37,11 +37,11 @@ type UsageSummary struct {
 	Usage
 	// BillingStart is when the billing period began (billingStartDate), zero
 	// where the API does not say.
-	BillingStart time.Time
+	BillingStart time.Time `json:"billing_start,omitzero"`
 	// BillingEnd is the end of the billing period as the API states it
 	// (billingEndDate), zero where it does not say. Azure plan states the first
 	// instant after the period, legacy usage states its last day.
-	BillingEnd time.Time
+	BillingEnd time.Time `json:"billing_end,omitzero"`
 }
 
 // UsageRecord is a customer's Azure spending in the current month as the list
@@ -51,9 +51,9 @@ type UsageRecord struct {
 	Usage
 	// PercentUsed is the used share of the budget in percent with two decimals
 	// (percentUsed). It passes 100, and is 0 without a budget.
-	PercentUsed float64
+	PercentUsed float64 `json:"percent_used"`
 	// AzurePlan says whether the customer has an Azure plan (isUpgraded).
-	AzurePlan bool
+	AzurePlan bool `json:"azure_plan"`
 }
 
 // UsageSummary returns what the customer has spent in the current billing period

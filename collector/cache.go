@@ -19,6 +19,8 @@ type Source interface {
 	Customers(ctx context.Context) ([]client.Customer, error)
 	// UsageSummary returns a customer's usage in the current billing period.
 	UsageSummary(ctx context.Context, customerID string) (client.UsageSummary, error)
+	// ConcurrencyLimit says how many calls may be in flight now.
+	ConcurrencyLimit() int
 	// RefreshTokenIssued says when the stored refresh token was issued.
 	RefreshTokenIssued() time.Time
 }
@@ -36,6 +38,10 @@ type Config struct {
 	MaxAge time.Duration
 	// Include and Exclude, if set, choose customers by id, name or domain.
 	Include, Exclude *regexp.Regexp
+	// File, if set, keeps what is known across restarts.
+	File string
+	// Owner names the partner and the cloud that the file belongs to.
+	Owner string
 	// Logger, if set, gets a line when a cause of failures appears or ends.
 	Logger log.Logger
 }
@@ -44,10 +50,12 @@ type Config struct {
 // told to and something is stale, in one refresh at a time that whoever comes
 // meanwhile shares. Create it with [NewCache] and end it with [Cache.Close].
 type Cache struct {
-	source Source
-	cfg    Config
-	ctx    context.Context //nolint:containedctx // It is the cache's own: a refresh outlives the scrape that began it.
-	cancel context.CancelFunc
+	source    Source
+	cfg       Config
+	ctx       context.Context //nolint:containedctx // It is the cache's own: a refresh outlives the scrape that began it.
+	cancel    context.CancelFunc
+	refreshes sync.WaitGroup
+	file      *file
 
 	mu      sync.Mutex
 	entries map[string]*entry // by canonical id
@@ -64,14 +72,15 @@ type Cache struct {
 	causes  map[string]cause // of failures, as last logged
 }
 
-// NewCache returns an empty cache that has asked nobody yet.
+// NewCache returns a cache that has asked nobody yet. It holds what its file
+// does; a file that cannot be used is set aside with a warning.
 func NewCache(source Source, cfg Config) *Cache {
 	if cfg.Logger == nil {
 		cfg.Logger = log.NewNopLogger()
 	}
 	cfg.Concurrency = max(cfg.Concurrency, 1)
 	ctx, cancel := context.WithCancel(context.Background())
-	return &Cache{
+	c := &Cache{
 		source:  source,
 		cfg:     cfg,
 		ctx:     ctx,
@@ -80,6 +89,11 @@ func NewCache(source Source, cfg Config) *Cache {
 		errors:  map[client.Reason]uint64{},
 		causes:  map[string]cause{},
 	}
+	if cfg.File != "" {
+		c.file = newFile(cfg.File, cfg.Owner, cfg.Logger)
+		c.restore(c.file.load(), time.Now())
+	}
+	return c
 }
 
 // Warm starts a refresh, so that the first scrape need not wait for all of it.
@@ -108,16 +122,14 @@ func (c *Cache) Ready() bool {
 	return !c.success.IsZero()
 }
 
-// Close ends the refresh under way and waits until it has ended. The cache goes
-// on serving what it holds.
+// Close ends the refresh under way, waits until it has ended, and saves what is
+// known. The cache goes on serving what it holds.
 func (c *Cache) Close() {
 	c.cancel()
-	c.mu.Lock()
-	running := c.running
-	c.mu.Unlock()
-	if running != nil {
-		<-running
-	}
+	c.mu.Lock()   // Whoever is starting a refresh has started it then.
+	c.mu.Unlock() //nolint:staticcheck // The section is empty on purpose.
+	c.refreshes.Wait()
+	c.save()
 }
 
 // join returns the end of the refresh under way, which it starts if one is due,
@@ -127,7 +139,7 @@ func (c *Cache) join() <-chan struct{} {
 	defer c.mu.Unlock()
 	if c.running == nil && c.ctx.Err() == nil && c.isDue(time.Now()) {
 		c.running = make(chan struct{})
-		go c.refresh()
+		c.refreshes.Go(c.refresh)
 	}
 	return c.running
 }

@@ -25,12 +25,12 @@ func TestFreshCustomersAreNotFetchedAgain(t *testing.T) {
 		source := newFake(3)
 		cache, _ := newCache(t, source)
 		scrape(t, cache)
-		pass(time.Hour - time.Second)
+		pass(54*time.Minute - time.Second) // the least that jitter leaves of the TTL
 		scrape(t, cache)
 		if lists, asked := source.takeCalls(); lists != 1 || len(asked) != 3 {
 			t.Errorf("before the TTL: %d lists, %d usages, want 1 and 3", lists, len(asked))
 		}
-		pass(time.Second)
+		pass(6*time.Minute + time.Second)
 		scrape(t, cache)
 		if lists, asked := source.takeCalls(); lists != 1 || len(asked) != 3 {
 			t.Errorf("after the TTL: %d lists, %d usages, want 1 and 3", lists, len(asked))
@@ -467,8 +467,9 @@ azure_csp_customer_fetch_success{customer_id="id-0003",customer_name="Customer 3
 	})
 }
 
+func expression(s string) *regexp.Regexp { return regexp.MustCompile("^(?:" + s + ")$") }
+
 func TestIncludeAndExclude(t *testing.T) {
-	expression := func(s string) *regexp.Regexp { return regexp.MustCompile("^(?:" + s + ")$") }
 	tests := map[string]struct {
 		include, exclude *regexp.Regexp
 		want             []string
@@ -494,6 +495,91 @@ func TestIncludeAndExclude(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Customers who were fetched together are not all fetched together again.
+func TestTTLIsJittered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := newFake(1000)
+		cache, _ := newCache(t, source)
+		scrape(t, cache)
+		pass(53 * time.Minute)
+		source.takeCalls()
+		var minutes []int
+		for range 8 {
+			scrape(t, cache)
+			_, asked := source.takeCalls()
+			minutes = append(minutes, len(asked))
+			pass(time.Minute)
+		}
+		total := 0
+		for _, n := range minutes {
+			total += n
+		}
+		if slices.Max(minutes) > 250 || total != 1000 || minutes[0] != 0 {
+			t.Errorf("fetched again minute by minute: %v, want 1000 in all, about 167 in each of six", minutes)
+		}
+	})
+}
+
+// A customer that keeps failing is not asked for at every scrape, but at once
+// after the first failure, which may have been an accident.
+func TestFailingCustomerIsLeftAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := newFake(2)
+		source.failWith(errServer, "id-0000")
+		cache, _ := newCache(t, source)
+		var at []int
+		for second := range 600 {
+			scrape(t, cache)
+			if _, asked := source.takeCalls(); slices.Contains(asked, "id-0000") {
+				at = append(at, second)
+			}
+			pass(time.Second)
+		}
+		if len(at) < 8 || len(at) > 10 || at[1] != 1 {
+			t.Errorf("asked for at the seconds %v, want 0, 1 and then ever more seldom", at)
+		}
+		for i := 2; i+1 < len(at); i++ {
+			if at[i+1]-at[i] <= at[i]-at[i-1] {
+				t.Errorf("asked for at the seconds %v, want growing distances", at)
+			}
+		}
+		source.change(func(s *fakeSource) { s.usage = newFake(0).usage })
+		pass(time.Hour)
+		scrape(t, cache)
+		if got := status(cache, "id-0000"); got != collector.StatusOK {
+			t.Errorf("status %s after the customer works again", got)
+		}
+	})
+}
+
+// Figures of a billing period that has ended say nothing of the present one,
+// however young they are. The end may be the first instant after the period, or
+// its last day.
+func TestEndedPeriodIsFetchedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := newFake(1)
+		end := time.Now().Add(time.Minute)
+		source.usage = func(string) (client.UsageSummary, error) {
+			f := figures(1)
+			f.BillingEnd = end // The API goes on stating it.
+			return f, nil
+		}
+		cache, _ := newCache(t, source, func(c *collector.Config) { c.TTL, c.MaxAge = 48*time.Hour, 96*time.Hour })
+		var at []time.Duration
+		began := time.Now()
+		for range 25 * 60 {
+			scrape(t, cache)
+			if _, asked := source.takeCalls(); len(asked) > 0 {
+				at = append(at, time.Since(began))
+			}
+			pass(time.Minute)
+		}
+		if diff := cmp.Diff([]time.Duration{0, time.Minute, time.Minute + 24*time.Hour}, at); diff != "" {
+			t.Error(diff)
+		}
+	})
 }
 
 // Close must not wait for calls that hang, and what they would have said is not

@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"math/rand/v2"
 	"time"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
@@ -33,34 +34,79 @@ type entry struct {
 	fetched  time.Time            // when the figures were last known to be current
 	asked    time.Time            // the last attempt
 	due      time.Time            // from when there is to be another one
+	failures int                  // attempts in a row that failed
 	err      error                // why the last attempt failed, nil if it did not
 }
 
-func (e *entry) isDue(now time.Time) bool { return !now.Before(e.due) }
+// isDue says whether the customer's usage is to be asked for: when it is old, or
+// when its billing period has ended, since it then says nothing of the present.
+// A customer whose last attempt failed waits for its turn in any case.
+func (e *entry) isDue(now time.Time) bool {
+	return !now.Before(e.due) || e.err == nil && e.periodEnded(now)
+}
+
+// periodEnded says whether the figures are from before the end of their billing
+// period. Legacy usage states the period's last day, which ends a day later.
+func (e *entry) periodEnded(now time.Time) bool {
+	if e.figures == nil || e.figures.BillingEnd.IsZero() {
+		return false
+	}
+	passed := func(end time.Time) bool { return !now.Before(end) && e.fetched.Before(end) }
+	return passed(e.figures.BillingEnd) || passed(e.figures.BillingEnd.AddDate(0, 0, 1))
+}
 
 // answered takes over the answer to an attempt. A failure leaves the figures as
-// they are. Nothing but a person can mend a permanent failure, so that it is not
-// worth another call before the TTL.
+// they are.
 func (e *entry) answered(figures client.UsageSummary, err error, now time.Time, ttl time.Duration) {
-	e.asked, e.due, e.err = now, now.Add(ttl), nil
+	e.asked = now
 	switch {
 	case err == nil:
 		figures.Currency = clean(figures.Currency)
-		e.status, e.figures, e.fetched = StatusOK, &figures, now
+		e.succeeded(StatusOK, &figures, now, ttl)
 	case client.IsNoUsage(err):
-		e.status, e.figures = StatusNoUsage, nil
+		e.succeeded(StatusNoUsage, nil, now, ttl)
 	default:
-		e.failed(err, now)
+		e.failures++
+		e.failed(err)
+		e.due = now.Add(distance(err, e.failures, ttl))
 	}
+}
+
+func (e *entry) succeeded(status Status, figures *client.UsageSummary, now time.Time, ttl time.Duration) {
+	e.status, e.figures, e.err, e.failures = status, figures, nil, 0
+	e.fetched, e.due = now, now.Add(jittered(ttl))
 }
 
 // failed takes over a failure, which may be everybody's and not come from asking
 // for this customer.
-func (e *entry) failed(err error, now time.Time) {
-	e.err, e.status = err, failureStatus(err)
-	if !isPermanent(err) {
-		e.due = now
+func (e *entry) failed(err error) { e.err, e.status = err, failureStatus(err) }
+
+// jittered shortens a TTL by up to a tenth, so that customers who were fetched
+// together do not all grow old together.
+func jittered(ttl time.Duration) time.Duration { return ttl - spread(ttl/10) }
+
+// firstDistance is between the second and the third attempt of a customer that
+// keeps failing.
+const firstDistance = 5 * time.Second
+
+// distance returns how long a customer is left alone after so many failures:
+// not at all after the first, and then ever longer up to the TTL. Nothing but a
+// person can mend a permanent failure, so that it is not worth another call
+// before the TTL.
+func distance(err error, failures int, ttl time.Duration) time.Duration {
+	const manyFailures = 20 // twice firstDistance as often is longer than any TTL
+	switch {
+	case isPermanent(err) || failures > manyFailures:
+		return jittered(ttl)
+	case failures == 1:
+		return 0
 	}
+	return jittered(min(firstDistance<<(failures-2), ttl))
+}
+
+// spread returns a random duration below a bound.
+func spread(bound time.Duration) time.Duration {
+	return rand.N(bound + 1) //nolint:gosec // Nobody gains by foreseeing a refresh.
 }
 
 func failureStatus(err error) Status {

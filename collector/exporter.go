@@ -46,7 +46,7 @@ var (
 	cacheHits = desc("cache", "hits_total",
 		"Customers looked up by scrapes whose cached state was fresh.")
 	concurrencyLimit = desc("api", "concurrency_limit",
-		"How many customers may be asked for at once.")
+		"How many calls may be in flight now. Throttling lowers it, and it grows back to the configured concurrency.")
 	refreshTokenIssued = desc("auth", "refresh_token_timestamp_seconds",
 		"When the stored refresh token was issued, in seconds since the epoch. It dies after 90 idle days.")
 	errorsTotal = desc("", "errors_total",

@@ -55,7 +55,7 @@ func everyKind() *fakeSource {
 
 // The bubble's clock starts at 946684800; the refresh takes two calls of 1 s.
 const everyKindExposition = `
-# HELP azure_csp_api_concurrency_limit How many customers may be asked for at once.
+# HELP azure_csp_api_concurrency_limit How many calls may be in flight now. Throttling lowers it, and it grows back to the configured concurrency.
 # TYPE azure_csp_api_concurrency_limit gauge
 azure_csp_api_concurrency_limit 6
 # HELP azure_csp_auth_refresh_token_timestamp_seconds When the stored refresh token was issued, in seconds since the epoch. It dies after 90 idle days.

@@ -12,12 +12,12 @@ import (
 // timeoutHeader is how Prometheus tells a target how long it will wait.
 const timeoutHeader = "X-Prometheus-Scrape-Timeout-Seconds"
 
-// Bounds of how long a scrape waits for a refresh: without a header, as with
-// Prometheus' own default, and with one that is out of all proportion.
-const (
-	defaultTimeout = 10 * time.Second
-	longestTimeout = 10 * time.Minute
-)
+// defaultTimeout is a scrape's without a header, as is Prometheus' own default.
+const defaultTimeout = 10 * time.Second
+
+// LongestWait bounds how long a scrape waits for a refresh, whatever timeout
+// Prometheus states.
+const LongestWait = 10 * time.Minute
 
 // HandlerConfig says how long and how many scrapes may wait.
 type HandlerConfig struct {
@@ -76,5 +76,5 @@ func scrapeTimeout(header string) time.Duration {
 	if err != nil || math.IsNaN(seconds) || seconds <= 0 {
 		return defaultTimeout
 	}
-	return time.Duration(min(seconds, longestTimeout.Seconds()) * float64(time.Second))
+	return time.Duration(min(seconds, LongestWait.Seconds()) * float64(time.Second))
 }

@@ -35,6 +35,7 @@ func overHTTP(tb testing.TB, sim *simulator.Simulator, concurrency int) *collect
 		ClientID:         simulator.ClientID,
 		ClientSecretFile: filepath.Join(folder, "secret"),
 		RefreshTokenFile: filepath.Join(folder, "token"),
+		Concurrency:      concurrency,
 	}
 	for file, content := range map[string]string{cfg.ClientSecretFile: simulator.ClientSecret, cfg.RefreshTokenFile: simulator.RefreshToken} {
 		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {

@@ -14,8 +14,10 @@ import (
 
 // refresh lists the customers if that is due, and then asks for the usage of
 // every customer whose usage is due. It is the one goroutine that the cache
-// starts, and ends with the cache's context.
+// starts, and ends with the cache's context. What was learnt is saved when those
+// who wait for the refresh have been let go.
 func (c *Cache) refresh() {
+	defer c.save()
 	began := time.Now()
 	breaker := &breaker{limit: max(20, 2*c.cfg.Concurrency)}
 	listErr := c.list()
@@ -149,7 +151,7 @@ func (c *Cache) fetch(e *entry, breaker *breaker) {
 	if stopped := breaker.stopped(); stopped != nil {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		e.failed(stopped, time.Now())
+		e.failed(stopped)
 		return
 	}
 	figures, err := c.source.UsageSummary(c.ctx, e.customer.ID)

@@ -20,7 +20,7 @@ type Snapshot struct {
 	LastDuration time.Duration
 	// RefreshTokenIssued is when the stored refresh token was issued.
 	RefreshTokenIssued time.Time
-	// ConcurrencyLimit is how many customers may be asked for at once.
+	// ConcurrencyLimit is how many calls throttling allows in flight now.
 	ConcurrencyLimit int
 	// Lookups counts the customers looked up by scrapes, Hits those of them that
 	// needed no call.
@@ -57,7 +57,7 @@ func (c *Cache) Snapshot() Snapshot {
 		LastSuccess:        c.success,
 		LastDuration:       c.took,
 		RefreshTokenIssued: c.source.RefreshTokenIssued(),
-		ConcurrencyLimit:   c.cfg.Concurrency,
+		ConcurrencyLimit:   c.source.ConcurrencyLimit(),
 		Lookups:            c.lookups,
 		Hits:               c.hits,
 		Errors:             maps.Clone(c.errors),

@@ -79,6 +79,8 @@ func (s *fakeSource) UsageSummary(ctx context.Context, id string) (client.UsageS
 	return s.usage(id)
 }
 
+func (s *fakeSource) ConcurrencyLimit() int { return 6 }
+
 func (s *fakeSource) RefreshTokenIssued() time.Time { return time.Unix(946684000, 0) }
 
 func (s *fakeSource) wait(ctx context.Context) error {

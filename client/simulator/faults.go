@@ -4,7 +4,10 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // Faults are what a Simulator does wrong, besides what its customers ask for.
@@ -17,6 +20,8 @@ type Faults struct {
 	Throttled float64
 	// RetryAfter is the wait that a 429 asks for, in whole seconds, none if 0.
 	RetryAfter time.Duration
+	// Limiter, if set, throttles the usage summaries with 429 and RetryAfter.
+	Limiter *rate.Limiter
 	// Failing is the share answered with 500.
 	Failing float64
 	// Unavailable is the share answered with 503 by a gateway, in HTML.
@@ -25,6 +30,9 @@ type Faults struct {
 	Dropped float64
 	// Truncated is the share whose body ends in the middle.
 	Truncated float64
+	// Slow is the share that takes SlowFor longer.
+	Slow    float64
+	SlowFor time.Duration
 	// WithoutMFA makes Partner Center refuse every call for want of MFA.
 	WithoutMFA bool
 }
@@ -71,6 +79,10 @@ func (s *Simulator) disturb(w http.ResponseWriter, r *http.Request) bool {
 		{faults.Dropped, func() { panic(http.ErrAbortHandler) }},
 		{faults.Truncated, func() { truncate(w) }},
 	}
+	if faults.Limiter != nil && strings.HasSuffix(r.URL.Path, "/usagesummary") && !faults.Limiter.Allow() {
+		throttle(w, faults.RetryAfter)
+		return true
+	}
 	rolled := s.roll()
 	for _, p := range plays {
 		if rolled < p.share {
@@ -79,7 +91,7 @@ func (s *Simulator) disturb(w http.ResponseWriter, r *http.Request) bool {
 		}
 		rolled -= p.share
 	}
-	return false
+	return rolled < faults.Slow && !wait(r, faults.SlowFor)
 }
 
 // wait returns false if the client left before the time was over.

@@ -222,6 +222,8 @@ func (everything) UsageSummary(context.Context, string) (client.UsageSummary, er
 	return client.UsageSummary{Usage: usage, BillingStart: now, BillingEnd: now}, nil
 }
 
+func (everything) ConcurrencyLimit() int { return 8 }
+
 func (everything) RefreshTokenIssued() time.Time { return time.Now() }
 
 // scrapedMetrics returns what the program's own handler serves.

@@ -22,10 +22,15 @@ import (
 // shutdownTimeout bounds how long answers under way may take after SIGTERM.
 const shutdownTimeout = 10 * time.Second
 
+// writeTimeout bounds how long an answer may take, from the longest wait for a
+// refresh to a reader that is slow.
+const writeTimeout = collector.LongestWait + time.Minute
+
 // exporterFlags are those of the commands that serve metrics.
 type exporterFlags struct {
 	concurrency      int
 	ttl, maxAge      time.Duration
+	cacheFile        string
 	include, exclude *regexp.Regexp
 	maxWait, offset  time.Duration
 	maxRequests      int
@@ -41,6 +46,7 @@ func (f *exporterFlags) define(to flagger, d defaults) {
 	define(to, "api.concurrency", "Most usage calls in flight.", &f.concurrency, positive).Default("8")
 	define(to, "cache.ttl", "Age from which a customer's summary is fetched again.", &f.ttl, duration(0)).Default(d.ttl)
 	define(to, "cache.max-age", "Age from which a stale summary is no longer exposed.", &f.maxAge, duration(0)).Default("24h")
+	to.Flag("cache.file", "File that keeps what is known across restarts.").StringVar(&f.cacheFile)
 	define(to, "scrape.max-wait", "Longest a scrape waits for a refresh that it found in flight or started; 0 is the scrape's deadline.", &f.maxWait, duration(0)).Default("0s")
 	define(to, "customers.include", "Expose only customers whose id, name or domain this anchored regular expression matches.", &f.include, anchored)
 	define(to, "customers.exclude", "Do not expose customers whose id, name or domain this anchored regular expression matches.", &f.exclude, anchored)
@@ -70,7 +76,7 @@ func (f *exporterFlags) check() error {
 // with each address that it serves.
 func (f *exporterFlags) serve(ctx context.Context, env *environment, cfg client.Config, listening func(net.Addr)) error {
 	api := collector.NewAPI()
-	cfg.Trace, cfg.Logger = api.Trace, env.logger
+	cfg.Trace, cfg.Logger, cfg.Concurrency = api.Trace, env.logger, f.concurrency
 	partner, err := client.New(cfg)
 	if err != nil {
 		return err
@@ -82,6 +88,8 @@ func (f *exporterFlags) serve(ctx context.Context, env *environment, cfg client.
 		MaxAge:      f.maxAge,
 		Include:     f.include,
 		Exclude:     f.exclude,
+		File:        f.cacheFile,
+		Owner:       cfg.Cloud.Name + "/" + cfg.TenantID,
 		Logger:      env.logger,
 	})
 	defer cache.Close()
@@ -97,10 +105,11 @@ func (f *exporterFlags) serve(ctx context.Context, env *environment, cfg client.
 // newServer bounds what a client can make the server wait for or keep.
 func newServer(handler http.Handler, env *environment, listening func(net.Addr)) *http.Server {
 	return &http.Server{
-		Handler:           handler,
+		Handler:           http.MaxBytesHandler(handler, 64<<10),
 		ErrorLog:          slog.NewLogLogger(slogger(env.logger).Handler(), slog.LevelWarn),
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      writeTimeout,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		// The one place where the server tells which port it was given.

@@ -30,7 +30,7 @@ func (f *partnerFlags) define(to flagger) {
 	define(to, "partner.cloud", "National cloud of the partner: global, usgov or china.", &f.cloud, oneOf(cloudNames()...)).Default("global")
 	define(to, "partner.api-url", "Address of the API in place of the cloud's, for a proxy or a test.", &f.apiURL, baseURL)
 	define(to, "partner.login-url", "Address of the login authority in place of the cloud's, for a proxy or a test.", &f.loginURL, baseURL)
-	define(to, "api.timeout", "Limit of one call, with its retries.", &f.timeout, duration(time.Millisecond)).Default("60s")
+	define(to, "api.timeout", "Limit of one call, with its retries and the wait for its turn.", &f.timeout, duration(time.Millisecond)).Default("60s")
 }
 
 func cloudNames() []string {

@@ -228,6 +228,30 @@ func TestBasicAuth(t *testing.T) {
 	}
 }
 
+// A limit of requests in the configuration file holds for everybody together.
+func TestRateLimit(t *testing.T) {
+	config := write(t, "rate_limit:\n  interval: 1h\n  burst: 2\n")
+	exporter := serveFleet(t, "--web.config.file="+config)
+	var got []int
+	for range 4 {
+		got = append(got, exporter.get("/-/healthy").status)
+	}
+	if diff := cmp.Diff([]int{200, 200, 429, 429}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A request may be large by mistake or by malice, and need not be read.
+func TestLargeRequests(t *testing.T) {
+	exporter := serveFleet(t)
+	if got := exporter.ask("GET", "/metrics", "X-Fake: "+strings.Repeat("x", 128<<10)).status; got != 431 {
+		t.Errorf("A header of 128 KiB is answered with %d, want 431", got)
+	}
+	if got := exporter.get("/" + strings.Repeat("x", 128<<10)).status; got != 431 {
+		t.Errorf("A path of 128 KiB is answered with %d, want 431", got)
+	}
+}
+
 // With a certificate, there is no answer over plain HTTP.
 func TestTLS(t *testing.T) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -1,0 +1,225 @@
+package collector_test
+
+import (
+	"errors"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/azure-csp-exporter/azure_csp_exporter/collector"
+)
+
+const owner = "global/contoso.example"
+
+// inFile makes a cache keep a file.
+func inFile(path string) func(*collector.Config) {
+	return func(c *collector.Config) { c.File, c.Owner = path, owner }
+}
+
+// filled returns the path of a file with every kind of customer, and what the
+// cache that wrote it held.
+func filled(t *testing.T) (string, collector.Snapshot) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "cache.json")
+	cache, _ := newCache(t, everyKind(), inFile(path))
+	scrape(t, cache)
+	cache.Close()
+	return path, cache.Snapshot()
+}
+
+// After a restart the first scrape shows what the last one before it did, with
+// true ages, and asks for nobody who is fresh.
+func TestRestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path, before := filled(t)
+		info, err := os.Stat(path)
+		if err != nil || info.Mode().Perm() != 0o600 {
+			t.Fatalf("%v, %v, want mode 0600", info, err)
+		}
+		pass(30 * time.Minute)
+		source := everyKind()
+		cache, logged := newCache(t, source, inFile(path))
+		if !cache.Ready() {
+			t.Error("the file does not make the cache ready")
+		}
+		cache.Warm()
+		scrape(t, cache)
+		if lists, asked := source.takeCalls(); lists != 0 || !slices.Equal(asked, []string{"broken"}) {
+			t.Errorf("%d lists and usages of %q, want 0 and the one that failed", lists, asked)
+		}
+		after := cache.Snapshot()
+		byID := cmpopts.SortSlices(func(a, b collector.Customer) bool { return a.ID < b.ID })
+		ignored := cmpopts.IgnoreFields(collector.Snapshot{}, "Errors", "Lookups", "Hits")
+		if diff := cmp.Diff(before, after, byID, ignored); diff != "" {
+			t.Error(diff)
+		}
+		if lines := logged.take(); len(lines) != 1 || !strings.Contains(lines[0], "customers=1") {
+			t.Errorf("logged %q, want what the failing customer costs", lines)
+		}
+		pass(24 * time.Hour)
+		cache, _ = newCache(t, newFake(0), inFile(path))
+		if got := costs(cache); len(got) != 0 {
+			t.Errorf("figures are exposed past their maximal age: %v", got)
+		}
+	})
+}
+
+// A file that cannot be used is set aside with one warning, and the cache starts
+// as if there were none.
+func TestUnusableFile(t *testing.T) {
+	tests := map[string]struct {
+		spoil func(path, content string) error
+		want  string
+	}{
+		"truncated": {func(path, content string) error { return overwrite(path, content[:len(content)/2]) }, "broken"},
+		"empty":     {func(path, _ string) error { return overwrite(path, "") }, "broken"},
+		"garbage":   {func(path, _ string) error { return overwrite(path, "\x00\xff") }, "broken"},
+		"joined":    {func(path, content string) error { return overwrite(path, content+content) }, "broken"},
+		"of another partner": {func(path, content string) error {
+			return overwrite(path, strings.Replace(content, owner, "global/fabrikam.example", 1))
+		}, "fabrikam.example"},
+		"of another cloud": {func(path, content string) error {
+			return overwrite(path, strings.Replace(content, owner, "china/contoso.example", 1))
+		}, "china/"},
+		"of a newer version": {func(path, content string) error {
+			return overwrite(path, strings.Replace(content, `"format":1`, `"format":2`, 1))
+		}, "newer"},
+		"of no version": {func(path, _ string) error { return overwrite(path, "{}") }, "format 0"},
+		"of an unknown state": {func(path, content string) error {
+			return overwrite(path, strings.Replace(content, `"no_usage"`, `"asleep"`, 1))
+		}, "makes no sense"},
+		"unreadable": {func(path, _ string) error {
+			return errors.Join(os.Remove(path), os.Mkdir(path, 0o700))
+		}, "is a directory"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			path, _ := filled(t)
+			content, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := test.spoil(path, string(content)); err != nil {
+				t.Fatal(err)
+			}
+			source := newFake(2)
+			cache, logged := newCache(t, source, inFile(path))
+			lines := logged.take()
+			if len(lines) != 1 || !strings.Contains(lines[0], test.want) || !strings.Contains(lines[0], "cache.json.set-aside") {
+				t.Errorf("logged %q, want a warning with %q", lines, test.want)
+			}
+			if _, err := os.Stat(path + ".set-aside"); err != nil {
+				t.Error(err)
+			}
+			scrape(t, cache)
+			cache.Close()
+			if got := slices.Sorted(maps.Keys(costs(cache))); !slices.Equal(got, []string{"id-0000", "id-0001"}) {
+				t.Errorf("figures of %q", got)
+			}
+			restored, _ := newCache(t, source, inFile(path))
+			if got := len(costs(restored)); got != 2 {
+				t.Errorf("the new file holds %d customers, want 2", got)
+			}
+		})
+	}
+}
+
+func overwrite(path, content string) error { return os.WriteFile(path, []byte(content), 0o600) }
+
+// A file that cannot be written costs one warning and no scrape.
+func TestUnwritableFile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		folder := filepath.Join(t.TempDir(), "later")
+		cache, logged := newCache(t, newFake(2), inFile(filepath.Join(folder, "cache.json")))
+		for range 3 {
+			scrape(t, cache)
+			synctest.Wait()
+			pass(time.Hour)
+		}
+		if lines := logged.take(); len(lines) != 1 || !strings.Contains(lines[0], "cannot be written") {
+			t.Errorf("logged %q, want one warning", lines)
+		}
+		if got := len(costs(cache)); got != 2 {
+			t.Errorf("%d customers have figures, want 2", got)
+		}
+		if err := os.Mkdir(folder, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		scrape(t, cache)
+		synctest.Wait()
+		if lines := logged.take(); len(lines) != 1 || !strings.Contains(lines[0], "written again") {
+			t.Errorf("logged %q, want that it is over", lines)
+		}
+	})
+}
+
+// A cache that has learnt nothing must not replace what an earlier one knew, and
+// one that is closed in the middle of a refresh saves what it has.
+func TestWhatIsSaved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "cache.json")
+		idle, _ := newCache(t, newFake(2), inFile(path))
+		idle.Close()
+		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("an idle cache wrote a file: %v", err)
+		}
+		source := newFake(8)
+		source.delay = time.Second
+		cache, _ := newCache(t, source, inFile(path))
+		cache.Warm()
+		pass(2500 * time.Millisecond)
+		cache.Close()
+		restored, _ := newCache(t, source, inFile(path))
+		if got := len(costs(restored)); got != 4 || restored.Ready() {
+			t.Errorf("%d customers restored, ready %v, want 4 and false", got, restored.Ready())
+		}
+		source.takeCalls()
+		scrape(t, restored)
+		if lists, asked := source.takeCalls(); lists != 0 || len(asked) != 4 {
+			t.Errorf("%d lists and %d usages, want 0 and 4", lists, len(asked))
+		}
+	})
+}
+
+// A clock that was wrong must not keep customers from being fetched.
+func TestFileFromTheFuture(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pass(365 * 24 * time.Hour)
+		path, _ := filled(t)
+		content, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := overwrite(path, strings.ReplaceAll(string(content), `"2000-12-31`, `"2040-12-31`)); err != nil {
+			t.Fatal(err)
+		}
+		source := everyKind()
+		cache, _ := newCache(t, source, inFile(path))
+		scrape(t, cache)
+		if lists, asked := source.takeCalls(); lists != 1 || len(asked) != 6 {
+			t.Errorf("%d lists and %d usages, want 1 and 6", lists, len(asked))
+		}
+		for _, c := range cache.Snapshot().Customers {
+			if c.Fetched.After(time.Now()) {
+				t.Errorf("%s was fetched in the future", c.Name)
+			}
+		}
+	})
+}
+
+// What was chosen when the file was written may no longer be wanted.
+func TestRestoreSelects(t *testing.T) {
+	path, _ := filled(t)
+	cache, _ := newCache(t, newFake(0), inFile(path), func(c *collector.Config) { c.Include = expression("legacy") })
+	if got := slices.Sorted(maps.Keys(costs(cache))); !slices.Equal(got, []string{"legacy"}) {
+		t.Errorf("figures of %q", got)
+	}
+}

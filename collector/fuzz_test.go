@@ -1,0 +1,46 @@
+package collector
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/azure-csp-exporter/azure_csp_exporter/client"
+)
+
+// noSource is asked for nothing.
+type noSource struct{ Source }
+
+func (noSource) Customers(context.Context) ([]client.Customer, error) { return nil, nil }
+func (noSource) ConcurrencyLimit() int                                { return 1 }
+func (noSource) RefreshTokenIssued() time.Time                        { return time.Time{} }
+
+// What a file holds is either refused as a whole, or leaves a cache whose times
+// lie in the past and whose customers have a state.
+func FuzzCacheFile(f *testing.F) {
+	f.Add([]byte(`{"format":1,"owner":"o","customers":[{"customer":{"id":"A"},"status":"ok","figures":{"total_cost":1}}]}`))
+	f.Add([]byte(`{"format":1,"owner":"o","list_due":"9999-12-31T23:59:59Z","last_success":"2500-01-01T00:00:00Z","customers":null}`))
+	f.Add([]byte(`{"format":2,"owner":"o"}`))
+	f.Add([]byte(`{"format":`))
+	f.Fuzz(func(t *testing.T, content []byte) {
+		s, err := decodeSaved(content, "o")
+		if err != nil {
+			if s != nil {
+				t.Error("a refused file was not dropped")
+			}
+			return
+		}
+		cache := NewCache(noSource{}, Config{TTL: time.Hour, MaxAge: time.Hour})
+		now := time.Now()
+		cache.restore(s, now)
+		snapshot := cache.Snapshot()
+		if snapshot.LastSuccess.After(now) || cache.listDue.After(now.Add(time.Hour)) {
+			t.Errorf("last success %v, list due %v", snapshot.LastSuccess, cache.listDue)
+		}
+		for _, c := range snapshot.Customers {
+			if c.ID == "" || c.Status == "" || c.Fetched.After(now) {
+				t.Errorf("%+v", c)
+			}
+		}
+	})
+}

@@ -44,6 +44,15 @@ cover: ## Print the coverage of each function.
 	$(GO) test -coverprofile=.build/cover.out ./...
 	$(GO) tool cover -func=.build/cover.out
 
+.PHONY: soak
+soak: ## Run the soak test for three minutes.
+	$(GO) test -run TestSoak -v ./internal/cli -soak 3m
+
+.PHONY: bench
+bench: ## Print the figures of the benchmarks; it takes about three minutes.
+	$(GO) test -run TestLimitedAPI -v ./client | grep -E 'burst|least'
+	$(GO) test -run '^$$' -bench . -benchtime 1x ./client ./collector
+
 .PHONY: demo
 demo: ## Run the exporter on a simulated partner.
 	$(GO) run . demo

@@ -363,3 +363,33 @@ func TestRefreshTokenIssued(t *testing.T) {
 		t.Errorf("got %v after an answer without a refresh token, want %v", got, rotated)
 	}
 }
+
+// A secret that every user of the machine can read is worth a warning, and no
+// reason not to start.
+func TestPublicSecretsGetAWarning(t *testing.T) {
+	s := newServer(t)
+	for name, test := range map[string]struct {
+		mode os.FileMode
+		want int
+	}{
+		"private":         {0o600, 0},
+		"of a group":      {0o640, 0},
+		"of everybody":    {0o644, 2},
+		"of all to write": {0o602, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := s.config()
+			var lines bytes.Buffer
+			cfg.Logger = log.NewLogfmtLogger(&lines)
+			for _, file := range []string{cfg.ClientSecretFile, cfg.RefreshTokenFile} {
+				if err := os.Chmod(file, test.mode); err != nil {
+					t.Fatal(err)
+				}
+			}
+			newClient(t, cfg)
+			if got := strings.Count(lines.String(), "can be read by every user, or written"); got != test.want {
+				t.Errorf("got %d warnings, want %d:\n%s", got, test.want, &lines)
+			}
+		})
+	}
+}

@@ -12,7 +12,7 @@ import (
 func (c *Client) warnIfPublic(file string) {
 	info, err := os.Stat(file)
 	if err == nil && info.Mode().Perm()&0o007 != 0 {
-		c.warn("msg", "a file with a secret can be read by every user: take the permission away with chmod o-rwx", "file", file, "mode", info.Mode().Perm())
+		c.warn("msg", "a file with a secret can be read by every user, or written: take the permission away with chmod o-rwx", "file", file, "mode", info.Mode().Perm())
 	}
 }
 

@@ -75,7 +75,13 @@ func (f *exporterFlags) metrics(registry *prometheus.Registry, logger log.Logger
 		return promhttp.HandlerFor(registry, opts)
 	}
 	registry.MustRegister(
-		collectors.NewGoCollector(),
+		// The metrics of runtime.MemStats have two families that become one in
+		// OpenMetrics, which strict parsers refuse. Those of runtime/metrics say
+		// the same of the memory.
+		collectors.NewGoCollector(
+			collectors.WithGoCollectorMemStatsMetricsDisabled(),
+			collectors.WithGoCollectorRuntimeMetrics(collectors.MetricsMemory),
+		),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	opts.Registry = registry

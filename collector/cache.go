@@ -19,6 +19,8 @@ type Source interface {
 	Customers(ctx context.Context) ([]client.Customer, error)
 	// UsageSummary returns a customer's usage in the current billing period.
 	UsageSummary(ctx context.Context, customerID string) (client.UsageSummary, error)
+	// UsageRecords returns the usage records of all customers in one call.
+	UsageRecords(ctx context.Context) ([]client.UsageRecord, error)
 	// ConcurrencyLimit says how many calls may be in flight now.
 	ConcurrencyLimit() int
 	// RefreshTokenIssued says when the stored refresh token was issued.
@@ -34,10 +36,18 @@ type Config struct {
 	// TTL is the age from which the list of customers and each customer's usage
 	// are fetched again.
 	TTL time.Duration
+	// UsageRecords says whether to ask for the usage records first, and then only
+	// for the usage of those customers whose record differs from what is cached.
+	UsageRecords bool
+	// FullRefresh is the age from which a customer's usage is fetched whatever its
+	// record says.
+	FullRefresh time.Duration
 	// MaxAge is the age from which figures are no longer exposed.
 	MaxAge time.Duration
 	// Include and Exclude, if set, choose customers by id, name or domain.
 	Include, Exclude *regexp.Regexp
+	// Shard is this exporter's share of the customers.
+	Shard Shard
 	// File, if set, keeps what is known across restarts.
 	File string
 	// Owner names the partner and the cloud that the file belongs to.
@@ -70,6 +80,8 @@ type Cache struct {
 	hits    uint64            // and those of them that were fresh
 	errors  map[client.Reason]uint64
 	causes  map[string]cause // of failures, as last logged
+	// withoutRecords says whether the last usage records could not be used.
+	withoutRecords bool
 }
 
 // NewCache returns a cache that has asked nobody yet. It holds what its file
@@ -177,7 +189,7 @@ func (cfg *Config) selects(customer client.Customer) bool {
 	matches := func(re *regexp.Regexp) bool {
 		return re.MatchString(client.CanonicalID(customer.ID)) || re.MatchString(customer.Name) || re.MatchString(customer.Domain)
 	}
-	if cfg.Include != nil && !matches(cfg.Include) {
+	if !cfg.Shard.owns(customer.ID) || cfg.Include != nil && !matches(cfg.Include) {
 		return false
 	}
 	return cfg.Exclude == nil || !matches(cfg.Exclude)

@@ -467,6 +467,8 @@ azure_csp_customer_fetch_success{customer_id="id-0003",customer_name="Customer 3
 	})
 }
 
+func customerNamed(id string) client.Customer { return client.Customer{ID: id} }
+
 func expression(s string) *regexp.Regexp { return regexp.MustCompile("^(?:" + s + ")$") }
 
 func TestIncludeAndExclude(t *testing.T) {

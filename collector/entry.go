@@ -33,9 +33,11 @@ type entry struct {
 	figures  *client.UsageSummary // the last known, never changed once set
 	fetched  time.Time            // when the figures were last known to be current
 	asked    time.Time            // the last attempt
-	due      time.Time            // from when there is to be another one
-	failures int                  // attempts in a row that failed
-	err      error                // why the last attempt failed, nil if it did not
+	// summarized is when the figures were fetched. A usage record moves fetched on.
+	summarized time.Time
+	due        time.Time // from when there is to be another one
+	failures   int       // attempts in a row that failed
+	err        error     // why the last attempt failed, nil if it did not
 }
 
 // isDue says whether the customer's usage is to be asked for: when it is old, or
@@ -74,7 +76,7 @@ func (e *entry) answered(figures client.UsageSummary, err error, now time.Time, 
 
 func (e *entry) succeeded(status Status, figures *client.UsageSummary, now time.Time, ttl time.Duration) {
 	e.status, e.figures, e.err, e.failures = status, figures, nil, 0
-	e.fetched, e.due = now, now.Add(jittered(ttl))
+	e.fetched, e.summarized, e.due = now, now, now.Add(jittered(ttl))
 }
 
 // failed takes over a failure, which may be everybody's and not come from asking

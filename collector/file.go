@@ -33,13 +33,14 @@ type saved struct {
 }
 
 type savedCustomer struct {
-	Customer client.Customer      `json:"customer"`
-	Status   Status               `json:"status"`
-	Figures  *client.UsageSummary `json:"figures,omitempty"`
-	Fetched  time.Time            `json:"fetched"`
-	Asked    time.Time            `json:"asked"`
-	Due      time.Time            `json:"due"`
-	Failures int                  `json:"failures,omitempty"`
+	Customer   client.Customer      `json:"customer"`
+	Status     Status               `json:"status"`
+	Figures    *client.UsageSummary `json:"figures,omitempty"`
+	Fetched    time.Time            `json:"fetched"`
+	Asked      time.Time            `json:"asked"`
+	Summarized time.Time            `json:"summarized"`
+	Due        time.Time            `json:"due"`
+	Failures   int                  `json:"failures,omitempty"`
 }
 
 // file keeps what a cache knows.
@@ -147,7 +148,7 @@ func (c *Cache) saved() *saved {
 	for _, e := range c.entries {
 		s.Customers = append(s.Customers, savedCustomer{
 			Customer: e.customer, Status: e.status, Figures: e.figures,
-			Fetched: e.fetched, Asked: e.asked, Due: e.due, Failures: e.failures,
+			Fetched: e.fetched, Asked: e.asked, Summarized: e.summarized, Due: e.due, Failures: e.failures,
 		})
 	}
 	return s
@@ -171,13 +172,14 @@ func (c *Cache) restore(s *saved, now time.Time) {
 			continue
 		}
 		c.entries[clean(client.CanonicalID(saved.Customer.ID))] = &entry{
-			customer: saved.Customer,
-			status:   saved.Status,
-			figures:  saved.Figures,
-			fetched:  earlier(saved.Fetched, now),
-			asked:    earlier(saved.Asked, now),
-			due:      sane(saved.Due),
-			failures: max(saved.Failures, 0),
+			customer:   saved.Customer,
+			status:     saved.Status,
+			figures:    saved.Figures,
+			fetched:    earlier(saved.Fetched, now),
+			asked:      earlier(saved.Asked, now),
+			summarized: earlier(saved.Summarized, now),
+			due:        sane(saved.Due),
+			failures:   max(saved.Failures, 0),
 		}
 	}
 }

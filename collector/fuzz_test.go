@@ -11,9 +11,11 @@ import (
 // noSource is asked for nothing.
 type noSource struct{ Source }
 
-func (noSource) Customers(context.Context) ([]client.Customer, error) { return nil, nil }
-func (noSource) ConcurrencyLimit() int                                { return 1 }
-func (noSource) RefreshTokenIssued() time.Time                        { return time.Time{} }
+func (noSource) Customers(context.Context) ([]client.Customer, error)       { return nil, nil }
+func (noSource) UsageRecords(context.Context) ([]client.UsageRecord, error) { return nil, nil }
+
+func (noSource) ConcurrencyLimit() int         { return 1 }
+func (noSource) RefreshTokenIssued() time.Time { return time.Time{} }
 
 // What a file holds is either refused as a whole, or leaves a cache whose times
 // lie in the past and whose customers have a state.

@@ -12,8 +12,8 @@ import (
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
 )
 
-// refresh lists the customers if that is due, and then asks for the usage of
-// every customer whose usage is due. It is the one goroutine that the cache
+// refresh lists the customers if that is due, has the usage records confirm what
+// is cached, and then asks for the usage of every customer who is due still. It is the one goroutine that the cache
 // starts, and ends with the cache's context. What was learnt is saved when those
 // who wait for the refresh have been let go.
 func (c *Cache) refresh() {
@@ -23,6 +23,9 @@ func (c *Cache) refresh() {
 	listErr := c.list()
 	if isPartnerWide(listErr) {
 		breaker.trip(listErr)
+	}
+	if breaker.stopped() == nil {
+		c.confirm()
 	}
 	answers := c.fetchDue(breaker)
 	c.finish(began, listErr, breaker.err, answers)

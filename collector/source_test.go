@@ -24,14 +24,17 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type fakeSource struct {
 	delay time.Duration // of each call
 
-	mu        sync.Mutex
-	customers []client.Customer
-	listErr   error
-	usage     func(id string) (client.UsageSummary, error)
-	lists     int
-	asked     []string // the customers asked for, in order
-	inFlight  int
-	peak      int
+	mu          sync.Mutex
+	customers   []client.Customer
+	listErr     error
+	usage       func(id string) (client.UsageSummary, error)
+	records     []client.UsageRecord
+	recordsErr  error
+	recordCalls int
+	lists       int
+	asked       []string // the customers asked for, in order
+	inFlight    int
+	peak        int
 }
 
 // newFake returns a source of n customers with figures.
@@ -77,6 +80,18 @@ func (s *fakeSource) UsageSummary(ctx context.Context, id string) (client.UsageS
 		return client.UsageSummary{}, err
 	}
 	return s.usage(id)
+}
+
+func (s *fakeSource) UsageRecords(ctx context.Context) ([]client.UsageRecord, error) {
+	s.mu.Lock()
+	s.recordCalls++
+	s.mu.Unlock()
+	if err := s.wait(ctx); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.records), s.recordsErr
 }
 
 func (s *fakeSource) ConcurrencyLimit() int { return 6 }

@@ -48,8 +48,11 @@ func TestDocsFlags(t *testing.T) {
 func TestDocsFlagsInText(t *testing.T) {
 	known := slices.Clone(foreignFlags)
 	for _, command := range []string{"serve", "demo", "check"} {
-		for flag := range programFlags(command) {
+		for flag, value := range programFlags(command) {
 			known = append(known, flag)
+			if value == "true" {
+				known = append(known, "no-"+flag) // Only so can it be turned off.
+			}
 		}
 	}
 	for _, match := range regexp.MustCompile(`(?:^|[^\w-])--([a-zA-Z][\w.-]*\w)`).FindAllStringSubmatch(readme(t), -1) {
@@ -221,6 +224,8 @@ func (everything) UsageSummary(context.Context, string) (client.UsageSummary, er
 	usage := client.Usage{TotalCost: amount, USDTotalCost: &amount, Budget: &amount, Currency: "EUR", LastModified: now}
 	return client.UsageSummary{Usage: usage, BillingStart: now, BillingEnd: now}, nil
 }
+
+func (everything) UsageRecords(context.Context) ([]client.UsageRecord, error) { return nil, nil }
 
 func (everything) ConcurrencyLimit() int { return 8 }
 

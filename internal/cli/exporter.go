@@ -31,7 +31,10 @@ type exporterFlags struct {
 	concurrency      int
 	ttl, maxAge      time.Duration
 	cacheFile        string
+	fullRefresh      time.Duration
+	usageRecords     bool
 	include, exclude *regexp.Regexp
+	shard            collector.Shard
 	maxWait, offset  time.Duration
 	maxRequests      int
 	telemetryPath    string
@@ -46,10 +49,14 @@ func (f *exporterFlags) define(to flagger, d defaults) {
 	define(to, "api.concurrency", "Most usage calls in flight.", &f.concurrency, positive).Default("8")
 	define(to, "cache.ttl", "Age from which a customer's summary is fetched again.", &f.ttl, duration(0)).Default(d.ttl)
 	define(to, "cache.max-age", "Age from which a stale summary is no longer exposed.", &f.maxAge, duration(0)).Default("24h")
+	define(to, "cache.full-refresh", "Age from which a customer's summary is fetched whatever the usage records say.", &f.fullRefresh, duration(0)).Default("24h")
+	to.Flag("cache.usage-records", "Ask for the usage records of all customers first, and fetch only the summaries of those that changed.").Default("true").BoolVar(&f.usageRecords)
 	to.Flag("cache.file", "File that keeps what is known across restarts.").StringVar(&f.cacheFile)
 	define(to, "scrape.max-wait", "Longest a scrape waits for a refresh that it found in flight or started; 0 is the scrape's deadline.", &f.maxWait, duration(0)).Default("0s")
 	define(to, "customers.include", "Expose only customers whose id, name or domain this anchored regular expression matches.", &f.include, anchored)
 	define(to, "customers.exclude", "Do not expose customers whose id, name or domain this anchored regular expression matches.", &f.exclude, anchored)
+	define(to, "shard", "Index of this exporter among those that divide the customers, from 0 on.", &f.shard.Index, natural).Default("0")
+	define(to, "total-shards", "Number of exporters that divide the customers.", &f.shard.Total, positive).Default("1")
 	f.web = kingpinflag.AddFlags(to, d.listenAddress)
 	define(to, "web.telemetry-path", "Path under which the metrics are exposed.", &f.telemetryPath, telemetryPath).Default("/metrics")
 	define(to, "web.timeout-offset", "Taken off the timeout that Prometheus states with a scrape.", &f.offset, duration(0)).Default("500ms")
@@ -62,6 +69,9 @@ func (f *exporterFlags) define(to flagger, d defaults) {
 func (f *exporterFlags) check() error {
 	if f.maxAge < f.ttl {
 		return fmt.Errorf("--cache.max-age: %s is less than --cache.ttl, %s, so that figures would vanish before they are fetched again", f.maxAge, f.ttl)
+	}
+	if f.shard.Index >= f.shard.Total {
+		return fmt.Errorf("--shard: %d is not below --total-shards, %d", f.shard.Index, f.shard.Total)
 	}
 	if *f.web.WebConfigFile == "" {
 		return nil
@@ -83,14 +93,17 @@ func (f *exporterFlags) serve(ctx context.Context, env *environment, cfg client.
 	}
 	defer partner.Close()
 	cache := collector.NewCache(partner, collector.Config{
-		Concurrency: f.concurrency,
-		TTL:         f.ttl,
-		MaxAge:      f.maxAge,
-		Include:     f.include,
-		Exclude:     f.exclude,
-		File:        f.cacheFile,
-		Owner:       cfg.Cloud.Name + "/" + cfg.TenantID,
-		Logger:      env.logger,
+		Concurrency:  f.concurrency,
+		TTL:          f.ttl,
+		UsageRecords: f.usageRecords,
+		FullRefresh:  f.fullRefresh,
+		MaxAge:       f.maxAge,
+		Include:      f.include,
+		Exclude:      f.exclude,
+		Shard:        f.shard,
+		File:         f.cacheFile,
+		Owner:        cfg.Cloud.Name + "/" + cfg.TenantID,
+		Logger:       env.logger,
 	})
 	defer cache.Close()
 	handler, err := f.handler(cache, api, env)

@@ -69,6 +69,15 @@ func positive(text string) (int, error) {
 	return n, nil
 }
 
+// natural accepts whole numbers from 0 on.
+func natural(text string) (int, error) {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		return 0, fmt.Errorf("%q is not a whole number from 0 on", text)
+	}
+	return n, nil
+}
+
 // oneOf accepts the words that are given.
 func oneOf(words ...string) func(string) (string, error) {
 	return func(text string) (string, error) {

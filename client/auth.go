@@ -51,6 +51,7 @@ type tokens struct {
 	storedAt time.Time
 	secret   string // as last read, to be kept out of errors
 	giveUp   func() // ends the last exchange, nil before the first
+	last     exchanged
 }
 
 func newTokens(cfg Config, login *url.URL, c *Client) (*tokens, error) {
@@ -74,6 +75,7 @@ func newTokens(cfg Config, login *url.URL, c *Client) (*tokens, error) {
 // get returns a valid access token. It ends with the context; an exchange that
 // it began goes on, because the refresh token is spent by then.
 func (t *tokens) get(ctx context.Context) (string, error) {
+	before := t.outcome()
 	select {
 	case t.turn <- struct{}{}:
 	case <-ctx.Done():
@@ -83,6 +85,10 @@ func (t *tokens) get(ctx context.Context) (string, error) {
 		<-t.turn
 		return access, nil
 	}
+	if last := t.outcome(); last.err != nil && (last.number != before.number || time.Now().Before(last.notBefore)) {
+		<-t.turn
+		return "", last.err
+	}
 	type result struct {
 		access string
 		err    error
@@ -90,6 +96,7 @@ func (t *tokens) get(ctx context.Context) (string, error) {
 	done := make(chan result, 1)
 	t.exchanges.Go(func() {
 		access, err := t.exchange(ctx)
+		t.conclude(err)
 		<-t.turn
 		done <- result{access, err}
 	})
@@ -98,6 +105,29 @@ func (t *tokens) get(ctx context.Context) (string, error) {
 		return r.access, r.err
 	case <-ctx.Done():
 		return "", t.gaveUp(ctx)
+	}
+}
+
+// exchanged is how the last exchange ended. Whoever waited for it shares its
+// error, and so does everybody else until the authority wants to be asked again.
+type exchanged struct {
+	number    int
+	err       error
+	notBefore time.Time
+}
+
+func (t *tokens) outcome() exchanged {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.last
+}
+
+func (t *tokens) conclude(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.last = exchanged{number: t.last.number + 1, err: err}
+	if e, ok := errors.AsType[*Error](err); ok {
+		t.last.notBefore = time.Now().Add(e.RetryAfter)
 	}
 }
 
@@ -203,7 +233,9 @@ func (t statusTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the answer broke off: %w", err)
 	}
-	resp.Body = io.NopCloser(bytes.NewReader(body))
+	// Without it, golang.org/x/oauth2 takes some answers for a form.
+	resp.Header.Set("Content-Type", "application/json")
+	resp.Body = io.NopCloser(bytes.NewReader(trimBOM(body)))
 	*t.status = resp.StatusCode
 	return resp, nil
 }
@@ -212,22 +244,32 @@ func (t statusTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 // Where it cannot be stored, the token in memory goes on working, which is
 // better for the graphs than to stop; each exchange tries again and says so.
 func (t *tokens) keep(token *oauth2.Token) {
+	t.store(token.RefreshToken)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if token.RefreshToken != "" {
-		t.refresh = token.RefreshToken
-	}
-	if t.refresh != t.stored {
-		if err := atomicfile.Write(t.file, []byte(t.refresh+"\n")); err != nil {
-			t.client.warn("msg", "cannot store the rotated refresh token: a restart will begin with the old one; free space or make its folder writable", "file", t.file, "err", err)
-		} else {
-			t.stored, t.storedAt = t.refresh, time.Now()
-		}
-	}
 	t.access, t.useUntil = token.AccessToken, time.Time{}
 	if life := time.Until(token.Expiry); !token.Expiry.IsZero() {
 		t.useUntil = token.Expiry.Add(-min(tokenMargin, life/2))
 	}
+}
+
+// store writes a refresh token to its file, if it is not there. It holds no lock
+// while it writes, since a disk may hang; the exchange's turn keeps others out.
+func (t *tokens) store(refresh string) {
+	t.mu.Lock()
+	if refresh != "" {
+		t.refresh = refresh
+	}
+	refresh, stored := t.refresh, t.stored
+	t.mu.Unlock()
+	if refresh == stored {
+		return
+	}
+	if err := atomicfile.Write(t.file, []byte(refresh+"\n")); err != nil {
+		t.client.warn("msg", "cannot store the rotated refresh token: a restart will begin with the old one; free space or make its folder writable", "file", t.file, "err", err)
+		return
+	}
+	t.take(refresh, time.Now())
 }
 
 // reload takes over a refresh token that somebody else has put into the file,
@@ -278,7 +320,7 @@ func (t *tokens) refused(status int, err error) *Error {
 		e := readTokenError(retrieve.Body)
 		e.StatusCode = status
 		e.RetryAfter = retryAfter(retrieve.Response.Header.Get("Retry-After"))
-		e.Reason = reasonOfTokenError(status, e.Code)
+		e.Reason = reasonOfTokenError(status, e.Code, e.Description)
 		return t.failure(e)
 	case status == 0:
 		return t.failure(&Error{Reason: reasonOfCause(err), Err: t.scrubError(err)})

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/go-kit/log"
@@ -391,5 +392,63 @@ func TestPublicSecretsGetAWarning(t *testing.T) {
 				t.Errorf("got %d warnings, want %d:\n%s", got, test.want, &lines)
 			}
 		})
+	}
+}
+
+// An authority that wants to be left alone is, and those who waited for one
+// exchange share its failure.
+func TestRefusedExchangeIsShared(t *testing.T) {
+	for name, test := range map[string]struct {
+		status int
+		body   string
+		header string
+		later  int // exchanges by another call
+	}{
+		"dead token": {400, `{"error":"invalid_grant","error_description":"AADSTS700082: x"}`, "X-Fake: 1", 1},
+		"throttled":  {429, "", "Retry-After: 3600", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				exchanges := 0
+				c := withTransport(t, func(*http.Request) *http.Response {
+					exchanges++
+					time.Sleep(time.Second) // in the bubble: everybody queues meanwhile
+					return respond(test.status, test.body, test.header)
+				})
+				var group sync.WaitGroup
+				for range 20 {
+					group.Go(func() {
+						if c.Authenticate(t.Context()) == nil {
+							t.Error("The exchange succeeded.")
+						}
+					})
+				}
+				group.Wait()
+				if exchanges != 1 {
+					t.Errorf("got %d exchanges for 20 callers, want 1", exchanges)
+				}
+				if c.Authenticate(t.Context()) == nil || exchanges != 1+test.later {
+					t.Errorf("got %d exchanges by a later caller, want %d", exchanges-1, test.later)
+				}
+			})
+		})
+	}
+}
+
+// Servers that state no type of content send tokens all the same.
+func TestTokenAsPlainText(t *testing.T) {
+	s := newServer(t)
+	s.on(tokenPath, answer(200, `{"access_token":"fake-access-token","refresh_token":"fake-refresh-token-2","expires_in":"3599"}`, "Content-Type: text/plain; charset=utf-8"))
+	if err := s.client().Authenticate(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// What Entra ID calls temporary is tried again soon.
+func TestTemporaryTokenError(t *testing.T) {
+	s := newServer(t)
+	s.on(tokenPath, answer(400, `{"error":"temporarily_unavailable","error_description":"AADSTS90033: x"}`))
+	if err := s.client().Authenticate(t.Context()); !client.IsTemporary(err) {
+		t.Errorf("got %v, want a temporary error", err)
 	}
 }

@@ -53,8 +53,10 @@ func oauthError(s string) string {
 	return "the token endpoint refused"
 }
 
-func reasonOfTokenError(status int, code string) Reason {
+func reasonOfTokenError(status int, code, name string) Reason {
 	switch {
+	case name == "temporarily_unavailable", name == "server_error", code == "AADSTS90033":
+		return ReasonServer
 	case code == "AADSTS50076", code == "AADSTS50078", code == "AADSTS50079":
 		return ReasonMFA
 	case code == "AADSTS65001":

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"encoding/json"
 	"strconv"
 	"strings"
 )
@@ -58,7 +59,8 @@ type wireCustomer struct {
 		Domain      string `json:"domain"`
 		CompanyName string `json:"companyName"`
 	} `json:"companyProfile"`
-	RelationshipToPartner string `json:"relationshipToPartner"`
+	// RelationshipToPartner is a string on the wire and a number in the contract.
+	RelationshipToPartner json.RawMessage `json:"relationshipToPartner"`
 }
 
 func (w wireCustomer) id() string {
@@ -77,6 +79,6 @@ func (w wireCustomer) customer() Customer {
 		ID:           w.id(),
 		Name:         name,
 		Domain:       w.CompanyProfile.Domain,
-		Relationship: w.RelationshipToPartner,
+		Relationship: text(w.RelationshipToPartner),
 	}
 }

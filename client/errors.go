@@ -210,6 +210,13 @@ func IsMFA(err error) bool { return isA(err, ReasonMFA) }
 // IsPermission says that consent, a role or the relationship is missing.
 func IsPermission(err error) bool { return isA(err, ReasonPermission) }
 
+// IsEverybodys says that a refusal lies with the sign-in or the application, so
+// that it would meet any other customer too.
+func IsEverybodys(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && (e.CustomerID == "" || slices.Contains([]string{codeWrongRole, codeAppOnly, "900308", "900309"}, e.Code))
+}
+
 // IsThrottled says that Partner Center got too many calls.
 func IsThrottled(err error) bool { return isA(err, ReasonThrottled) }
 

@@ -127,7 +127,7 @@ func FuzzReadTokenError(f *testing.F) {
 		if !printed.MatchString(e.RequestID) || !printed.MatchString(e.CorrelationID) {
 			t.Errorf("The ids are %q and %q", e.RequestID, e.CorrelationID)
 		}
-		if e.Description == "" || e.Error() == "" || remediesByReason[reasonOfTokenError(400, e.Code)] == "" {
+		if e.Description == "" || e.Error() == "" || remediesByReason[reasonOfTokenError(400, e.Code, "")] == "" {
 			t.Errorf("got %+v", e)
 		}
 	})

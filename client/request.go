@@ -58,6 +58,9 @@ func (c *Client) fetch(ctx context.Context, r request) (*answer, error) {
 	var tries tries
 	for {
 		token, err := c.tokens.get(ctx)
+		if e, ok := errors.AsType[*Error](err); ok && e.RetryAfter == 0 && e.mayRetry() && c.again(ctx, &tries, e, "") {
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}

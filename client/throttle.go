@@ -258,7 +258,7 @@ func (t *throttle) settle(p pass, now time.Time, after time.Duration) {
 		if t.accepted < meaningful {
 			t.climb = fastClimb
 		}
-	case t.climb > 0:
+	case t.climb > 0 && t.accepted >= meaningful:
 		// The pace grew past the rate until the surplus emptied the bucket: the
 		// surplus of an exponential is about half its square, in its exponent.
 		t.rate = max(p.pace*math.Exp(-math.Sqrt(2*t.climb*(t.burst-1)/p.pace)), leastPace)

@@ -410,6 +410,28 @@ func TestCallsInFlight(t *testing.T) {
 	})
 }
 
+// Refusals in a row from which nothing can be learnt do not slow the client down
+// for long.
+func TestRefusalsInARow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &scripted{delay: 50 * time.Millisecond}
+		s.answer = func(n int) *http.Response {
+			if n < 3 {
+				return respond(429, "", "Retry-After: 1")
+			}
+			return ok()
+		}
+		c := scriptedClient(t, s)
+		if _, err := c.UsageSummary(t.Context(), customerID); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		if failed := fetchAll(t.Context(), c, billed(200), 8); failed > 0 || time.Since(began) > 10*time.Second {
+			t.Errorf("%d of 200 customers failed, and it took %s", failed, time.Since(began))
+		}
+	})
+}
+
 // A limit that goes up is found again, and so is one that goes down.
 func TestPaceFollowsTheLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -2,6 +2,7 @@ package collector
 
 import (
 	"context"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -74,6 +75,7 @@ type Cache struct {
 	listed  bool              // whether the last attempt to list succeeded
 	held    time.Time         // until when nothing is asked, after a permanent refusal
 	failure error             // why the last refresh failed as a whole, or nil
+	ready   bool              // whether everybody has been asked for once
 	success time.Time         // the end of the last whole refresh
 	took    time.Duration     // the length of the last whole refresh
 	lookups uint64            // customers looked up by scrapes
@@ -131,7 +133,7 @@ func (c *Cache) Scrape(ctx context.Context) {
 func (c *Cache) Ready() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return !c.success.IsZero()
+	return c.ready
 }
 
 // Close ends the refresh under way, waits until it has ended, and saves what is
@@ -193,6 +195,11 @@ func (cfg *Config) selects(customer client.Customer) bool {
 		return false
 	}
 	return cfg.Exclude == nil || !matches(cfg.Exclude)
+}
+
+// selection tells configurations apart that select other customers.
+func (cfg *Config) selection() string {
+	return fmt.Sprintf("include %v exclude %v shard %d of %d", cfg.Include, cfg.Exclude, cfg.Shard.Index, max(cfg.Shard.Total, 1))
 }
 
 // clean makes a string fit for a label.

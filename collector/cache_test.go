@@ -410,18 +410,36 @@ func TestNetworkIsBad(t *testing.T) {
 	})
 }
 
-// Nobody is ready, and nothing succeeded, where everybody failed.
+// Where everybody failed everybody has been asked for, but nothing succeeded.
 func TestEveryUsageFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := newFake(30)
 		source.failWith(errServer)
 		cache, _ := newCache(t, source)
 		scrape(t, cache)
-		if s := cache.Snapshot(); cache.Ready() || !s.LastSuccess.IsZero() || !s.Up {
-			t.Errorf("ready %v, last success %v, up %v, want false, none, true", cache.Ready(), s.LastSuccess, s.Up)
+		if s := cache.Snapshot(); !cache.Ready() || !s.LastSuccess.IsZero() || !s.Up {
+			t.Errorf("ready %v, last success %v, up %v, want true, none, true", cache.Ready(), s.LastSuccess, s.Up)
 		}
 		if _, asked := source.takeCalls(); len(asked) != 30 {
 			t.Errorf("asked for %d customers, want all: errors of the server may be one customer's", len(asked))
+		}
+	})
+}
+
+// Customers whom the partner may not see are no reason to give up on the others,
+// however many stand in a row.
+func TestManyWithoutAccess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := newFake(60)
+		var denied []string
+		for i := range 40 {
+			denied = append(denied, customer(i).ID)
+		}
+		source.failWith(apiError(403, "2032", client.ReasonPermission), denied...)
+		cache, _ := newCache(t, source)
+		scrape(t, cache)
+		if got := len(costs(cache)); got != 20 || !cache.Ready() {
+			t.Errorf("%d customers have figures, ready %v, want 20 and true", got, cache.Ready())
 		}
 	})
 }

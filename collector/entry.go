@@ -79,9 +79,17 @@ func (e *entry) succeeded(status Status, figures *client.UsageSummary, now time.
 	e.fetched, e.summarized, e.due = now, now, now.Add(jittered(ttl))
 }
 
-// failed takes over a failure, which may be everybody's and not come from asking
-// for this customer.
+// failed takes over a failure to fetch this customer's usage.
 func (e *entry) failed(err error) { e.err, e.status = err, failureStatus(err) }
+
+// passedOver takes over why the customer was not asked for. Who was never asked
+// for is still pending.
+func (e *entry) passedOver(err error) {
+	e.err = err
+	if e.status != StatusPending {
+		e.status = StatusError
+	}
+}
 
 // jittered shortens a TTL by up to a tenth, so that customers who were fetched
 // together do not all grow old together.

@@ -23,9 +23,12 @@ const fileFormat = 1
 
 // saved is what the file holds. It has no secret in it.
 type saved struct {
-	Format    int             `json:"format"`
-	Owner     string          `json:"owner"`
+	Format int    `json:"format"`
+	Owner  string `json:"owner"`
+	// Selection is which customers the file has.
+	Selection string          `json:"selection"`
 	Up        bool            `json:"up"`
+	Ready     bool            `json:"ready"`
 	ListDue   time.Time       `json:"list_due"`
 	Success   time.Time       `json:"last_success"`
 	Took      time.Duration   `json:"duration_ns"`
@@ -73,11 +76,24 @@ func (f *file) load() *saved {
 	}
 	aside := f.path + ".set-aside"
 	keyvals := []any{"msg", "the cache file cannot be used, starting without it", "file", f.path, "err", err, "set_aside", aside}
-	if err := os.Rename(f.path, aside); err != nil {
+	if err := setAside(f.path, aside); err != nil {
 		keyvals = append(keyvals[:len(keyvals)-2], "set_aside_err", err)
 	}
 	_ = level.Warn(f.logger).Log(keyvals...)
 	return nil
+}
+
+// setAside renames a file, and nothing but a file: a folder holds more than what
+// an exporter wrote.
+func setAside(path, aside string) error {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return errors.New("it is not a regular file")
+	}
+	return os.Rename(path, aside)
 }
 
 // decodeSaved reads a file, and refuses what this exporter did not write for
@@ -144,7 +160,7 @@ func (c *Cache) saved() *saved {
 	if c.listDue.IsZero() && len(c.entries) == 0 {
 		return nil
 	}
-	s := &saved{Up: c.listed, ListDue: c.listDue, Success: c.success, Took: c.took}
+	s := &saved{Selection: c.cfg.selection(), Ready: c.ready, Up: c.listed, ListDue: c.listDue, Success: c.success, Took: c.took}
 	for _, e := range c.entries {
 		s.Customers = append(s.Customers, savedCustomer{
 			Customer: e.customer, Status: e.status, Figures: e.figures,
@@ -167,6 +183,10 @@ func (c *Cache) restore(s *saved, now time.Time) {
 		return t
 	}
 	c.listed, c.success, c.took, c.listDue = s.Up, earlier(s.Success, now), s.Took, sane(s.ListDue)
+	c.ready = s.Ready
+	if s.Selection != c.cfg.selection() {
+		c.listDue, c.ready = now, false // Others may be wanted who are not in the file.
+	}
 	for _, saved := range s.Customers {
 		if !c.cfg.selects(saved.Customer) {
 			continue

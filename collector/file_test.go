@@ -96,9 +96,6 @@ func TestUnusableFile(t *testing.T) {
 		"of an unknown state": {func(path, content string) error {
 			return overwrite(path, strings.Replace(content, `"no_usage"`, `"asleep"`, 1))
 		}, "makes no sense"},
-		"unreadable": {func(path, _ string) error {
-			return errors.Join(os.Remove(path), os.Mkdir(path, 0o700))
-		}, "is a directory"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -133,6 +130,38 @@ func TestUnusableFile(t *testing.T) {
 }
 
 func overwrite(path, content string) error { return os.WriteFile(path, []byte(content), 0o600) }
+
+// A folder holds more than what an exporter wrote, and stays where it is.
+func TestFolderInTheFilesPlace(t *testing.T) {
+	path := t.TempDir()
+	cache, logged := newCache(t, newFake(2), inFile(path))
+	if lines := logged.take(); len(lines) != 1 || !strings.Contains(lines[0], "not a regular file") {
+		t.Errorf("logged %q, want one warning", lines)
+	}
+	scrape(t, cache)
+	if info, err := os.Stat(path); err != nil || !info.IsDir() || len(costs(cache)) != 2 {
+		t.Errorf("%v, %v, %d customers have figures", info, err, len(costs(cache)))
+	}
+}
+
+// Whoever changes the selection gets everybody who is wanted now at once.
+func TestRestartWithAnotherSelection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "cache.json")
+		one, _ := newCache(t, newFake(3), inFile(path), func(c *collector.Config) { c.Include = expression("id-0001") })
+		scrape(t, one)
+		one.Close()
+		source := newFake(3)
+		all, _ := newCache(t, source, inFile(path))
+		if all.Ready() {
+			t.Error("ready although others are wanted than are in the file")
+		}
+		scrape(t, all)
+		if lists, asked := source.takeCalls(); lists != 1 || len(asked) != 2 || len(costs(all)) != 3 {
+			t.Errorf("%d lists, %d usages, %d customers, want 1, 2 and 3", lists, len(asked), len(costs(all)))
+		}
+	})
+}
 
 // A file that cannot be written costs one warning and no scrape.
 func TestUnwritableFile(t *testing.T) {

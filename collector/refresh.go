@@ -49,11 +49,17 @@ func (c *Cache) finish(began time.Time, listErr, stopped error, answers tally) {
 	if stopped != nil && isPermanent(stopped) {
 		c.held = now.Add(c.cfg.TTL)
 	}
-	if c.listed && stopped == nil && (answers.asked == 0 || answers.asked > answers.failed) {
+	c.ready = c.ready || c.listed && !c.pending()
+	if c.listed && stopped == nil && answers.good() {
 		c.success, c.took = now, now.Sub(began)
 	}
 	c.failure = cmp.Or(stopped, listErr)
 	c.logCauses()
+}
+
+// pending says whether anybody has never been asked for.
+func (c *Cache) pending() bool {
+	return slices.ContainsFunc(c.all(), func(e *entry) bool { return e.status == StatusPending })
 }
 
 // list fetches the list of customers if it is due. Only a complete list removes
@@ -108,6 +114,9 @@ func (c *Cache) merge(customers []client.Customer, complete bool) {
 // tally counts the customers that a refresh asked for.
 type tally struct{ asked, failed int }
 
+// good says whether not everybody failed.
+func (t tally) good() bool { return t.asked == 0 || t.asked > t.failed }
+
 // fetchDue asks for the usage of every customer who is due, until the breaker
 // trips: those left then have failed for its reason.
 func (c *Cache) fetchDue(breaker *breaker) tally {
@@ -154,7 +163,7 @@ func (c *Cache) fetch(e *entry, breaker *breaker) {
 	if stopped := breaker.stopped(); stopped != nil {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		e.failed(stopped)
+		e.passedOver(stopped)
 		return
 	}
 	figures, err := c.source.UsageSummary(c.ctx, e.customer.ID)
@@ -216,7 +225,7 @@ func isToken(err error) bool {
 }
 
 // isPartnerWide says whether a failure, if it is not this customer's alone, is
-// everybody's. A missing relationship is the customer's alone.
+// everybody's.
 func isPartnerWide(err error) bool {
 	if err == nil || client.IsNoUsage(err) || client.IsNotFound(err) {
 		return false
@@ -225,8 +234,7 @@ func isPartnerWide(err error) bool {
 	case client.ReasonAuth, client.ReasonMFA, client.ReasonThrottled, client.ReasonTimeout, client.ReasonNetwork:
 		return true
 	case client.ReasonPermission:
-		e, ok := errors.AsType[*client.Error](err)
-		return !ok || e.Code != client.CodeNoRelationship
+		return client.IsEverybodys(err)
 	case client.ReasonServer, client.ReasonDecode, client.ReasonClient:
 	}
 	return false

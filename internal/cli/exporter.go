@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"regexp"
 	"time"
 
@@ -82,9 +84,35 @@ func (f *exporterFlags) check() error {
 	return nil
 }
 
+// checkCacheFile refuses a path whose content the cache must not replace.
+func (f *exporterFlags) checkCacheFile(cfg client.Config) error {
+	if f.cacheFile == "" {
+		return nil
+	}
+	info, err := os.Stat(f.cacheFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("--cache.file: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("--cache.file: %s is not a regular file", f.cacheFile)
+	}
+	for _, secret := range []string{cfg.RefreshTokenFile, cfg.ClientSecretFile} {
+		if other, err := os.Stat(secret); err == nil && os.SameFile(info, other) {
+			return fmt.Errorf("--cache.file: %s holds a credential, choose another file", f.cacheFile)
+		}
+	}
+	return nil
+}
+
 // serve exposes the partner's metrics until the context ends. It calls listening
 // with each address that it serves.
 func (f *exporterFlags) serve(ctx context.Context, env *environment, cfg client.Config, listening func(net.Addr)) error {
+	if err := f.checkCacheFile(cfg); err != nil {
+		return err
+	}
 	api := collector.NewAPI()
 	cfg.Trace, cfg.Logger, cfg.Concurrency = api.Trace, env.logger, f.concurrency
 	partner, err := client.New(cfg)

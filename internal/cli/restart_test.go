@@ -12,6 +12,26 @@ import (
 	"github.com/azure-csp-exporter/azure_csp_exporter/client/simulator"
 )
 
+// The cache must not take the place of a credential, or of a folder of them.
+func TestCacheFileInTheWrongPlace(t *testing.T) {
+	token := write(t, simulator.RefreshToken)
+	args := simulatedFlags(t, "http://127.0.0.1:1")
+	for i, arg := range args {
+		if strings.HasPrefix(arg, "--partner.refresh-token-file=") {
+			args[i] = "--partner.refresh-token-file=" + token
+		}
+	}
+	for _, path := range []string{token, filepath.Dir(token)} {
+		status, _, stderr := run(t, append(args, "--cache.file="+path)...)
+		if status == 0 || !strings.HasPrefix(stderr, "azure_csp_exporter: error: --cache.file: ") || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("%s: status %d, %q", path, status, stderr)
+		}
+	}
+	if content, err := os.ReadFile(token); err != nil || string(content) != simulator.RefreshToken {
+		t.Errorf("The token file is gone: %v", err)
+	}
+}
+
 // A restart costs no calls and changes no series, since the file has everything
 // but secrets.
 func TestRestartCostsNoCalls(t *testing.T) {

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"encoding/json"
+	"iter"
 	"strconv"
 	"strings"
 )
@@ -35,20 +36,35 @@ func CanonicalID(id string) string { return strings.ToLower(strings.TrimSpace(id
 // is [ErrTruncated], Partner Center answered well but its pages had no end that
 // makes sense, and the list may lack customers.
 func (c *Client) Customers(ctx context.Context) ([]Customer, error) {
-	items, err := collect(ctx, c, request{
+	return collect(c.CustomerPages(ctx))
+}
+
+// CustomerPages yields the customers that [Client.Customers] returns page by
+// page, as they arrive: up to 500 at once. An error comes last, and alone.
+func (c *Client) CustomerPages(ctx context.Context) iter.Seq2[[]Customer, error] {
+	items := pages(ctx, c, request{
 		endpoint: EndpointCustomers,
 		path:     "/v1/customers?size=" + strconv.Itoa(pageSize),
 	}, func(w wireCustomer) string { return CanonicalID(w.id()) })
+	return func(yield func([]Customer, error) bool) {
+		for page, err := range items {
+			if !yield(c.customersOf(page), err) {
+				return
+			}
+		}
+	}
+}
 
-	customers := make([]Customer, 0, len(items))
-	for i, item := range items {
+func (c *Client) customersOf(page []wireCustomer) []Customer {
+	customers := make([]Customer, 0, len(page))
+	for i, item := range page {
 		if item.id() == "" {
 			c.warn("msg", "skipping a customer whom Partner Center lists without an id", "position", i, "name", c.tokens.scrub(item.CompanyProfile.CompanyName))
 			continue
 		}
 		customers = append(customers, item.customer())
 	}
-	return customers, err
+	return customers
 }
 
 // wireCustomer is an item of the list of customers.

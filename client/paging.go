@@ -3,8 +3,10 @@ package client
 import (
 	"context"
 	"errors"
+	"iter"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -22,56 +24,68 @@ const (
 // circle or never came to an end.
 var ErrTruncated = errors.New("the list's pages have no end")
 
-// collect reads a list page by page, and returns what it found also with an
-// error. The key tells items apart, so that a page which brings nothing new can
-// be recognised.
-func collect[T any](ctx context.Context, c *Client, first request, key func(T) string) ([]T, error) {
+// pages reads a list page by page, and yields of each page what no earlier one
+// had. An error comes last. The key tells items apart, so that a page which brings
+// nothing new can be recognised.
+func pages[T any](ctx context.Context, c *Client, first request, key func(T) string) iter.Seq2[[]T, error] {
 	first.limit = maxCollection
-	l := list[T]{key: key, known: map[string]bool{}, asked: map[string]bool{}}
-	r := first
-	for range maxPages {
-		p, next, err := readPage[T](ctx, c, first, r)
-		if err != nil {
-			return l.found, endOfList(r, err)
+	return func(yield func([]T, error) bool) {
+		l := list[T]{key: key, known: map[string]bool{}, asked: map[string]bool{}}
+		r := first
+		for range maxPages {
+			p, next, err := readPage[T](ctx, c, first, r)
+			if err != nil {
+				if err = endOfList(r, err); err != nil {
+					yield(nil, err)
+				}
+				return
+			}
+			l.asked[r.position()] = true
+			if !yield(l.fresh(p.Items), nil) || next == nil {
+				return
+			}
+			if l.circles(next) {
+				break
+			}
+			r = *next
 		}
-		l.asked[r.position()] = true
-		l.add(p.Items)
-		if next == nil {
-			return l.found, nil
-		}
-		if l.circles(next) {
-			break
-		}
-		r = *next
+		yield(nil, c.failure(first, &Error{Reason: ReasonDecode, Err: ErrTruncated}))
 	}
-	return l.found, c.failure(first, &Error{Reason: ReasonDecode, Err: ErrTruncated})
 }
 
-// list is what was found so far.
+// collect joins pages. It returns what there was also with an error.
+func collect[T any](pages iter.Seq2[[]T, error]) ([]T, error) {
+	all := []T{}
+	for page, err := range pages {
+		if err != nil {
+			return all, err
+		}
+		all = append(all, page...)
+	}
+	return all, nil
+}
+
+// list is what was read so far.
 type list[T any] struct {
 	key    func(T) string
-	found  []T
 	known  map[string]bool
 	asked  map[string]bool // positions
 	barren int             // pages in a row that brought nothing new
 }
 
-// add keeps the items that no earlier page had, and those without a key.
-func (l *list[T]) add(items []T) {
-	var fresh []T
-	for _, item := range items {
-		if key := l.key(item); key == "" || !l.known[key] {
-			fresh = append(fresh, item)
+// fresh returns the items that no earlier page had, and those without a key.
+func (l *list[T]) fresh(items []T) []T {
+	fresh := slices.DeleteFunc(items, func(item T) bool { return l.known[l.key(item)] })
+	for _, item := range fresh {
+		if key := l.key(item); key != "" {
+			l.known[key] = true
 		}
 	}
-	for _, item := range fresh {
-		l.known[l.key(item)] = true
-	}
-	l.found = append(l.found, fresh...)
 	l.barren++
 	if len(fresh) > 0 {
 		l.barren = 0
 	}
+	return fresh
 }
 
 // circles says whether going on leads nowhere. A repeated token alone does not

@@ -166,7 +166,7 @@ func BenchmarkLimitedAPI(b *testing.B) {
 			b.Cleanup(server.Close)
 			return server.URL
 		})
-		b.ReportMetric(got.ratio(), "x-least")
+		b.ReportMetric(got.ratio(), "times-the-least")
 		b.ReportMetric(100*got.refused, "%-refused")
 		if got.failed > 0 {
 			b.Errorf("%d customers failed", got.failed)

@@ -81,10 +81,10 @@ func (c *Client) UsageSummary(ctx context.Context, customerID string) (UsageSumm
 // (GET /v1/customers/usagerecords). Customers without usage may be missing. As
 // with [Client.Customers], an error may come with the records found until then.
 func (c *Client) UsageRecords(ctx context.Context) ([]UsageRecord, error) {
-	items, err := collect(ctx, c, request{
+	items, err := collect(pages(ctx, c, request{
 		endpoint: EndpointUsageRecords,
 		path:     "/v1/customers/usagerecords",
-	}, func(w wireRecord) string { return CanonicalID(firstOf(w.ResourceID, w.ID)) })
+	}, func(w wireRecord) string { return CanonicalID(firstOf(w.ResourceID, w.ID)) }))
 
 	records := make([]UsageRecord, len(items))
 	for i, item := range items {

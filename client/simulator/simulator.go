@@ -40,6 +40,8 @@ type Config struct {
 	// StrictRotation makes a refresh token die as soon as it was exchanged. Entra
 	// ID lets it live on.
 	StrictRotation bool
+	// Now says of what time the figures are, [time.Now] if nil.
+	Now func() time.Time
 }
 
 // Simulator is an in-process Partner Center. It is safe for concurrent use.
@@ -72,6 +74,9 @@ type Stats struct {
 func New(cfg Config) *Simulator {
 	if cfg.TokenLife == 0 {
 		cfg.TokenLife = time.Hour
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
 	}
 	s := &Simulator{
 		mux:     http.NewServeMux(),

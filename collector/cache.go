@@ -3,8 +3,8 @@ package collector
 import (
 	"context"
 	"fmt"
+	"iter"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -16,8 +16,8 @@ import (
 
 // Source is where customers and their usage come from; a [client.Client] is one.
 type Source interface {
-	// Customers lists all customers. With an error it may return some.
-	Customers(ctx context.Context) ([]client.Customer, error)
+	// CustomerPages lists all customers page by page. An error comes last.
+	CustomerPages(ctx context.Context) iter.Seq2[[]client.Customer, error]
 	// UsageSummary returns a customer's usage in the current billing period.
 	UsageSummary(ctx context.Context, customerID string) (client.UsageSummary, error)
 	// UsageRecords returns the usage records of all customers in one call.
@@ -70,6 +70,8 @@ type Cache struct {
 
 	mu      sync.Mutex
 	entries map[string]*entry // by canonical id
+	version uint64            // counts the changes of the entries
+	nextDue time.Time         // when a refresh is due, zero if that is to be worked out again
 	running chan struct{}     // closed at the end of the refresh under way, nil without one
 	listDue time.Time         // from when the list of customers is fetched again
 	listed  bool              // whether the last attempt to list succeeded
@@ -159,11 +161,27 @@ func (c *Cache) join() <-chan struct{} {
 }
 
 // isDue says whether a refresh has anything to do.
-func (c *Cache) isDue(now time.Time) bool {
-	if now.Before(c.held) {
-		return false
+func (c *Cache) isDue(now time.Time) bool { return !now.Before(c.held) && !now.Before(c.due()) }
+
+// due returns when the list or a customer is due first. It remembers that until
+// something changes, so that a scrape which finds nothing to do does nothing.
+func (c *Cache) due() time.Time {
+	if !c.nextDue.IsZero() {
+		return c.nextDue
 	}
-	return !now.Before(c.listDue) || slices.ContainsFunc(c.all(), func(e *entry) bool { return e.isDue(now) })
+	c.nextDue = c.listDue
+	for _, e := range c.entries {
+		if due := e.dueAt(); due.Before(c.nextDue) {
+			c.nextDue = due
+		}
+	}
+	return c.nextDue
+}
+
+// changed is called with every change of the entries or of when they are due.
+func (c *Cache) changed() {
+	c.version++
+	c.nextDue = time.Time{}
 }
 
 func (c *Cache) all() []*entry {
@@ -178,10 +196,14 @@ func (c *Cache) countLookups() {
 	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.lookups += uint64(len(c.entries))
+	c.hits += uint64(len(c.entries))
+	if now.Before(c.due()) {
+		return
+	}
 	for _, e := range c.entries {
-		c.lookups++
-		if !e.isDue(now) {
-			c.hits++
+		if e.isDue(now) {
+			c.hits--
 		}
 	}
 }

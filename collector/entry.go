@@ -40,21 +40,37 @@ type entry struct {
 	err        error     // why the last attempt failed, nil if it did not
 }
 
-// isDue says whether the customer's usage is to be asked for: when it is old, or
-// when its billing period has ended, since it then says nothing of the present.
-// A customer whose last attempt failed waits for its turn in any case.
-func (e *entry) isDue(now time.Time) bool {
-	return !now.Before(e.due) || e.err == nil && e.periodEnded(now)
+// isDue says whether the customer's usage is to be asked for.
+func (e *entry) isDue(now time.Time) bool { return !now.Before(e.dueAt()) }
+
+// dueAt returns from when the customer's usage is to be asked for: when it is
+// old, or when its billing period has ended, since it then says nothing of the
+// present. A customer whose last attempt failed waits for its turn in any case.
+func (e *entry) dueAt() time.Time {
+	if end := e.periodEnd(); e.err == nil && !end.IsZero() && end.Before(e.due) {
+		return end
+	}
+	return e.due
 }
 
-// periodEnded says whether the figures are from before the end of their billing
-// period. Legacy usage states the period's last day, which ends a day later.
 func (e *entry) periodEnded(now time.Time) bool {
+	end := e.periodEnd()
+	return !end.IsZero() && !now.Before(end)
+}
+
+// periodEnd returns when the figures are no longer of the present billing period,
+// or zero if that is not known. Legacy usage states the period's last day, which
+// ends a day later.
+func (e *entry) periodEnd() time.Time {
 	if e.figures == nil || e.figures.BillingEnd.IsZero() {
-		return false
+		return time.Time{}
 	}
-	passed := func(end time.Time) bool { return !now.Before(end) && e.fetched.Before(end) }
-	return passed(e.figures.BillingEnd) || passed(e.figures.BillingEnd.AddDate(0, 0, 1))
+	for _, end := range []time.Time{e.figures.BillingEnd, e.figures.BillingEnd.AddDate(0, 0, 1)} {
+		if e.fetched.Before(end) {
+			return end
+		}
+	}
+	return time.Time{}
 }
 
 // answered takes over the answer to an attempt. A failure leaves the figures as

@@ -57,7 +57,7 @@ func TestRestart(t *testing.T) {
 		}
 		after := cache.Snapshot()
 		byID := cmpopts.SortSlices(func(a, b collector.Customer) bool { return a.ID < b.ID })
-		ignored := cmpopts.IgnoreFields(collector.Snapshot{}, "Errors", "Lookups", "Hits")
+		ignored := cmp.Options{cmpopts.IgnoreFields(collector.Health{}, "Errors", "Lookups", "Hits"), cmpopts.IgnoreUnexported(collector.Snapshot{})}
 		if diff := cmp.Diff(before, after, byID, ignored); diff != "" {
 			t.Error(diff)
 		}

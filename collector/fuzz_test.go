@@ -2,6 +2,7 @@ package collector
 
 import (
 	"context"
+	"iter"
 	"testing"
 	"time"
 
@@ -11,7 +12,9 @@ import (
 // noSource is asked for nothing.
 type noSource struct{ Source }
 
-func (noSource) Customers(context.Context) ([]client.Customer, error)       { return nil, nil }
+func (noSource) CustomerPages(context.Context) iter.Seq2[[]client.Customer, error] {
+	return func(func([]client.Customer, error) bool) {}
+}
 func (noSource) UsageRecords(context.Context) ([]client.UsageRecord, error) { return nil, nil }
 
 func (noSource) ConcurrencyLimit() int         { return 1 }

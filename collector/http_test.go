@@ -1,10 +1,14 @@
 package collector_test
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -24,18 +28,25 @@ func billed(n int) []simulator.Customer {
 }
 
 // overHTTP returns a cache that asks a simulator over loopback.
-func overHTTP(tb testing.TB, sim *simulator.Simulator, concurrency int) *collector.Cache {
+func overHTTP(tb testing.TB, sim *simulator.Simulator, concurrency int, change ...func(*collector.Config)) *collector.Cache {
 	tb.Helper()
 	server := httptest.NewServer(sim)
 	tb.Cleanup(server.Close)
+	return against(tb, server.URL, nil, concurrency, change...)
+}
+
+// against returns a cache that asks a server, by a round tripper if there is one.
+func against(tb testing.TB, url string, transport http.RoundTripper, concurrency int, change ...func(*collector.Config)) *collector.Cache {
+	tb.Helper()
 	folder := tb.TempDir()
 	cfg := client.Config{
-		Cloud:            client.Cloud{APIURL: server.URL, LoginURL: server.URL, Scope: simulator.Scope},
+		Cloud:            client.Cloud{APIURL: url, LoginURL: url, Scope: simulator.Scope},
 		TenantID:         simulator.TenantID,
 		ClientID:         simulator.ClientID,
 		ClientSecretFile: filepath.Join(folder, "secret"),
 		RefreshTokenFile: filepath.Join(folder, "token"),
 		Concurrency:      concurrency,
+		Transport:        transport,
 	}
 	for file, content := range map[string]string{cfg.ClientSecretFile: simulator.ClientSecret, cfg.RefreshTokenFile: simulator.RefreshToken} {
 		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
@@ -47,7 +58,11 @@ func overHTTP(tb testing.TB, sim *simulator.Simulator, concurrency int) *collect
 		tb.Fatal(err)
 	}
 	tb.Cleanup(partner.Close)
-	cache := collector.NewCache(partner, collector.Config{Concurrency: concurrency, TTL: time.Hour, MaxAge: 24 * time.Hour})
+	settings := collector.Config{Concurrency: concurrency, TTL: time.Hour, MaxAge: 24 * time.Hour}
+	for _, c := range change {
+		c(&settings)
+	}
+	cache := collector.NewCache(partner, settings)
 	tb.Cleanup(cache.Close)
 	return cache
 }
@@ -78,11 +93,100 @@ func TestColdStartOverHTTP(t *testing.T) {
 	}
 }
 
+// callsOf returns the calls of a scrape that finds everybody due.
+func callsOf(t *testing.T, sim *simulator.Simulator, cache *collector.Cache) map[client.Endpoint]int {
+	t.Helper()
+	before := sim.Stats().Calls
+	cache.Scrape(t.Context())
+	calls := map[client.Endpoint]int{}
+	for endpoint, n := range sim.Stats().Calls {
+		if n -= before[endpoint]; n > 0 {
+			calls[endpoint] = n
+		}
+	}
+	return calls
+}
+
+// inProcess is a network in which everything arrives at once, and which works in
+// a bubble.
+type inProcess struct{ handler http.Handler }
+
+func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	p.handler.ServeHTTP(w, r)
+	return w.Result(), nil
+}
+
+// Ten thousand customers who change little cost few calls: where nothing changed,
+// that is the pages of the list and one call for the usage records.
+func TestRefreshOfTenThousand(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fleet := billed(10_000)
+		now := time.Date(2000, 1, 15, 12, 0, 0, 0, time.UTC)
+		sim := simulator.New(simulator.Config{Customers: fleet, Now: func() time.Time { return now }, TokenLife: 24 * time.Hour})
+		cache := against(t, "http://simulated.example", inProcess{sim}, 64, withRecords)
+		cold := map[client.Endpoint]int{client.EndpointToken: 1, client.EndpointCustomers: 20, client.EndpointUsageSummary: 10_000}
+		same := map[client.Endpoint]int{client.EndpointCustomers: 20, client.EndpointUsageRecords: 1}
+		changed := map[client.Endpoint]int{client.EndpointCustomers: 20, client.EndpointUsageRecords: 1, client.EndpointUsageSummary: 500}
+		if diff := cmp.Diff(cold, callsOf(t, sim, cache)); diff != "" {
+			t.Error("cold", diff)
+		}
+		pass(time.Hour)
+		if diff := cmp.Diff(same, callsOf(t, sim, cache)); diff != "" {
+			t.Error("nothing changed", diff)
+		}
+		pass(time.Hour)
+		for i := range 500 {
+			fleet[20*i].Month += 100
+		}
+		sim.SetCustomers(fleet)
+		if diff := cmp.Diff(changed, callsOf(t, sim, cache)); diff != "" {
+			t.Error("5 % changed", diff)
+		}
+	})
+}
+
+// A long list does not hold the first customers up: they are fetched while it
+// goes on, and nobody is asked for twice.
+func TestCustomersAreFetchedWhileTheListGoesOn(t *testing.T) {
+	sim := simulator.New(simulator.Config{Customers: billed(1500)})
+	asked := make(chan struct{})
+	firstAsked := sync.OnceFunc(func() { close(asked) })
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/usagesummary") {
+			firstAsked()
+		}
+		if r.Header.Get("Ms-Continuationtoken") != "" {
+			select {
+			case <-asked:
+			case <-time.After(10 * time.Second):
+				t.Error("nobody is asked for before the list has ended")
+			}
+		}
+		sim.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	cache := against(t, server.URL, nil, 8)
+	cache.Scrape(t.Context())
+	want := map[client.Endpoint]int{client.EndpointToken: 1, client.EndpointCustomers: 3, client.EndpointUsageSummary: 1500}
+	if diff := cmp.Diff(want, sim.Stats().Calls); diff != "" {
+		t.Error(diff)
+	}
+	if got := len(costs(cache)); got != 1500 {
+		t.Errorf("%d customers have figures, want 1500", got)
+	}
+}
+
 // BenchmarkColdStart prints how many times the least possible time it takes from
-// cold to complete: 200 customers, 100 ms a call, 20 at a time, which is 1 s.
+// cold to complete, over real HTTP and with the token and the list in it.
 func BenchmarkColdStart(b *testing.B) {
-	const customers, latency, concurrency = 200, 100 * time.Millisecond, 20
-	least := customers * latency / concurrency
+	b.Run("200x100ms/20", func(b *testing.B) { benchmarkColdStart(b, 200, 100*time.Millisecond, 20) })
+	b.Run("10000x50ms/64", func(b *testing.B) { benchmarkColdStart(b, 10_000, 50*time.Millisecond, 64) })
+}
+
+func benchmarkColdStart(b *testing.B, customers int, latency time.Duration, concurrency int) {
+	b.Helper()
+	least := time.Duration(customers) * latency / time.Duration(concurrency)
 	var took time.Duration
 	var peak int
 	for b.Loop() {
@@ -97,6 +201,6 @@ func BenchmarkColdStart(b *testing.B) {
 			b.Fatalf("%d customers have figures, want %d", got, customers)
 		}
 	}
-	b.ReportMetric(float64(took)/float64(b.N)/float64(least), "x-least")
-	b.ReportMetric(float64(peak), "peak-calls")
+	b.ReportMetric(float64(took)/float64(b.N)/float64(least), "times-the-least")
+	b.ReportMetric(float64(peak), "calls-at-once")
 }

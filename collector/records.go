@@ -14,8 +14,8 @@ import (
 // lets those who are recorded with the figures that are cached count as fetched.
 // The others are fetched as if there were no records, and so is everybody if the
 // records cannot be had or make no sense.
-func (c *Cache) confirm() {
-	if !c.cfg.UsageRecords || !c.worthRecords() {
+func (c *Cache) confirm(began time.Time) {
+	if !c.cfg.UsageRecords || !c.worthRecords(began) {
 		return
 	}
 	records, err := c.source.UsageRecords(c.ctx)
@@ -35,16 +35,17 @@ func (c *Cache) confirm() {
 			e.fetched, e.due = now, now.Add(jittered(c.cfg.TTL))
 		}
 	}
+	c.changed()
 }
 
-// worthRecords says whether the records can save any call.
-func (c *Cache) worthRecords() bool {
+// worthRecords says whether the records can save a refresh any calls.
+func (c *Cache) worthRecords(began time.Time) bool {
 	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	saved := 0
 	for _, e := range c.entries {
-		if e.isDue(now) && e.mayBeConfirmed(now, c.cfg.FullRefresh) {
+		if e.asked.Before(began) && e.isDue(now) && e.mayBeConfirmed(now, c.cfg.FullRefresh) {
 			saved++
 		}
 	}

@@ -3,32 +3,32 @@ package collector
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"slices"
-	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
 )
 
 // refresh lists the customers if that is due, has the usage records confirm what
-// is cached, and then asks for the usage of every customer who is due still. It is the one goroutine that the cache
-// starts, and ends with the cache's context. What was learnt is saved when those
-// who wait for the refresh have been let go.
+// is cached, and then asks for the usage of every customer who is due still. Who
+// is new is asked for while the list goes on. It is the one goroutine that the
+// cache starts, and ends with the cache's context. What was learnt is saved when
+// those who wait for the refresh have been let go.
 func (c *Cache) refresh() {
 	defer c.save()
 	began := time.Now()
-	breaker := &breaker{limit: max(20, 2*c.cfg.Concurrency)}
-	listErr := c.list()
+	fetches := newFetches(c)
+	listErr := c.list(fetches)
 	if isPartnerWide(listErr) {
-		breaker.trip(listErr)
+		fetches.breaker.trip(listErr)
 	}
-	if breaker.stopped() == nil {
-		c.confirm()
+	if fetches.breaker.stopped() == nil {
+		c.confirm(began)
 	}
-	answers := c.fetchDue(breaker)
-	c.finish(began, listErr, breaker.err, answers)
+	fetches.ask(c.dueEntries())
+	answers := fetches.wait()
+	c.finish(began, listErr, fetches.breaker.stopped(), answers)
 }
 
 // finish draws the conclusions of a refresh. It was a whole one if the customers
@@ -45,6 +45,7 @@ func (c *Cache) finish(began time.Time, listErr, stopped error, answers tally) {
 	}
 	if isToken(stopped) {
 		c.listed, c.listDue = false, now
+		c.changed()
 	}
 	if stopped != nil && isPermanent(stopped) {
 		c.held = now.Add(c.cfg.TTL)
@@ -62,92 +63,66 @@ func (c *Cache) pending() bool {
 	return slices.ContainsFunc(c.all(), func(e *entry) bool { return e.status == StatusPending })
 }
 
-// list fetches the list of customers if it is due. Only a complete list removes
-// anybody.
-func (c *Cache) list() error {
+// list fetches the list of customers if it is due, and has the usage of those who
+// are new fetched meanwhile: a long list takes many calls, one after the other.
+// Only a complete list removes anybody.
+func (c *Cache) list(fetches *fetches) error {
 	c.mu.Lock()
 	due := !time.Now().Before(c.listDue)
 	c.mu.Unlock()
 	if !due {
 		return nil
 	}
-	customers, err := c.source.Customers(c.ctx)
+	listed := map[string]bool{}
+	var err error
+	for page, failure := range c.source.CustomerPages(c.ctx) {
+		fetches.ask(c.merge(page, listed))
+		err = failure
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.ctx.Err() != nil {
 		return err
 	}
-	c.merge(customers, err == nil)
-	c.listed = err == nil || errors.Is(err, client.ErrTruncated)
-	if err != nil {
+	if err == nil {
+		maps.DeleteFunc(c.entries, func(id string, _ *entry) bool { return !listed[id] })
+	} else {
 		c.errors[client.ReasonOf(err)]++
 	}
+	c.listed = err == nil || errors.Is(err, client.ErrTruncated)
 	if c.listed || isPermanent(err) {
 		c.listDue = time.Now().Add(c.cfg.TTL)
 	}
+	c.changed()
 	return err
 }
 
-// merge takes over a list of customers. Of customers listed twice, the last one
-// counts.
-func (c *Cache) merge(customers []client.Customer, complete bool) {
-	known := map[string]bool{}
-	for _, customer := range customers {
+// merge takes over a page of customers, adds them to those listed, and returns
+// who is new. Of customers listed twice, the last one counts.
+func (c *Cache) merge(page []client.Customer, listed map[string]bool) []*entry {
+	var newcomers []*entry
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, customer := range page {
 		if !c.cfg.selects(customer) {
 			continue
 		}
 		customer.Name, customer.Domain, customer.Relationship = clean(customer.Name), clean(customer.Domain), clean(customer.Relationship)
 		id := clean(client.CanonicalID(customer.ID))
-		known[id] = true
+		listed[id] = true
 		if c.entries[id] == nil {
 			c.entries[id] = &entry{status: StatusPending}
+			newcomers = append(newcomers, c.entries[id])
 		}
 		c.entries[id].customer = customer
 	}
-	for id := range c.entries {
-		if complete && !known[id] {
-			delete(c.entries, id)
-		}
-	}
+	c.changed()
+	return newcomers
 }
 
-// tally counts the customers that a refresh asked for.
-type tally struct{ asked, failed int }
-
-// good says whether not everybody failed.
-func (t tally) good() bool { return t.asked == 0 || t.asked > t.failed }
-
-// fetchDue asks for the usage of every customer who is due, until the breaker
-// trips: those left then have failed for its reason.
-func (c *Cache) fetchDue(breaker *breaker) tally {
-	due := c.due()
-	var group errgroup.Group
-	group.SetLimit(c.cfg.Concurrency)
-	for _, e := range due {
-		if c.ctx.Err() != nil {
-			break
-		}
-		group.Go(func() error {
-			c.fetch(e, breaker)
-			return nil
-		})
-	}
-	// The functions return no errors: each customer's is in its entry.
-	_ = group.Wait()
-	answers := tally{asked: len(due)}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, e := range due {
-		if e.err != nil {
-			answers.failed++
-		}
-	}
-	return answers
-}
-
-// due returns the entries to ask for, those first who were asked longest ago, so
+// dueEntries returns the entries to ask for, those first who were asked longest ago, so
 // that a refresh which ends early does not always leave out the same ones.
-func (c *Cache) due() []*entry {
+func (c *Cache) dueEntries() []*entry {
 	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -156,86 +131,4 @@ func (c *Cache) due() []*entry {
 		return cmp.Or(a.asked.Compare(b.asked), cmp.Compare(a.customer.ID, b.customer.ID))
 	})
 	return entries
-}
-
-// fetch asks for one customer's usage.
-func (c *Cache) fetch(e *entry, breaker *breaker) {
-	if stopped := breaker.stopped(); stopped != nil {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		e.passedOver(stopped)
-		return
-	}
-	figures, err := c.source.UsageSummary(c.ctx, e.customer.ID)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.ctx.Err() != nil {
-		return // The cache was closed, which says nothing about the customer.
-	}
-	breaker.note(err)
-	e.answered(figures, err, time.Now(), c.cfg.TTL)
-	if e.err != nil {
-		c.errors[client.ReasonOf(err)]++
-	}
-}
-
-// breaker ends a refresh in which calls fail one after another for reasons that
-// lie with the partner or the network, so that ten thousand customers do not
-// mean ten thousand calls in vain.
-type breaker struct {
-	limit int
-
-	mu      sync.Mutex
-	failing int // failures in a row
-	err     error
-}
-
-func (b *breaker) stopped() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.err
-}
-
-func (b *breaker) trip(err error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.err = cmp.Or(b.err, err)
-}
-
-func (b *breaker) note(err error) {
-	if isToken(err) {
-		b.trip(err)
-		return
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if !isPartnerWide(err) {
-		b.failing = 0
-		return
-	}
-	if b.failing++; b.failing >= b.limit {
-		b.err = cmp.Or(b.err, err)
-	}
-}
-
-// isToken says whether there was no access token to be had.
-func isToken(err error) bool {
-	e, ok := errors.AsType[*client.Error](err)
-	return ok && e.Endpoint == client.EndpointToken
-}
-
-// isPartnerWide says whether a failure, if it is not this customer's alone, is
-// everybody's.
-func isPartnerWide(err error) bool {
-	if err == nil || client.IsNoUsage(err) || client.IsNotFound(err) {
-		return false
-	}
-	switch client.ReasonOf(err) {
-	case client.ReasonAuth, client.ReasonMFA, client.ReasonThrottled, client.ReasonTimeout, client.ReasonNetwork:
-		return true
-	case client.ReasonPermission:
-		return client.IsEverybodys(err)
-	case client.ReasonServer, client.ReasonDecode, client.ReasonClient:
-	}
-	return false
 }

@@ -10,8 +10,17 @@ import (
 // Snapshot is what a [Cache] holds at one moment. It may be kept: nothing in it
 // changes.
 type Snapshot struct {
+	Health
+
 	// Customers are all customers, in no order.
 	Customers []Customer
+
+	version uint64    // of the cache's entries
+	expires time.Time // when the first figures reach the maximal age, zero if none do
+}
+
+// Health is how a [Cache] fares, besides what it holds of the customers.
+type Health struct {
 	// Up says whether the last refresh got a token and listed the customers.
 	Up bool
 	// LastSuccess is when the last whole refresh ended, zero before the first.
@@ -51,8 +60,26 @@ func (c *Cache) Snapshot() Snapshot {
 	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := Snapshot{
-		Customers:          make([]Customer, 0, len(c.entries)),
+	s := Snapshot{Health: c.health(), Customers: make([]Customer, 0, len(c.entries)), version: c.version}
+	for _, e := range c.entries {
+		customer := e.snapshot(now, c.cfg.MaxAge)
+		s.Customers = append(s.Customers, customer)
+		if expires := customer.Fetched.Add(c.cfg.MaxAge); customer.Figures != nil && (s.expires.IsZero() || expires.Before(s.expires)) {
+			s.expires = expires
+		}
+	}
+	return s
+}
+
+// Health returns how the cache fares, without asking or waiting for anybody.
+func (c *Cache) Health() Health {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.health()
+}
+
+func (c *Cache) health() Health {
+	return Health{
 		Up:                 c.listed,
 		LastSuccess:        c.success,
 		LastDuration:       c.took,
@@ -62,10 +89,15 @@ func (c *Cache) Snapshot() Snapshot {
 		Hits:               c.hits,
 		Errors:             maps.Clone(c.errors),
 	}
-	for _, e := range c.entries {
-		s.Customers = append(s.Customers, e.snapshot(now, c.cfg.MaxAge))
-	}
-	return s
+}
+
+// stillHolds says whether a snapshot's customers are what the cache would return
+// now.
+func (c *Cache) stillHolds(s *Snapshot) bool {
+	now := time.Now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return s.version == c.version && (s.expires.IsZero() || !now.After(s.expires))
 }
 
 func (e *entry) snapshot(now time.Time, maxAge time.Duration) Customer {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -54,7 +55,16 @@ func figures(cost float64) client.UsageSummary {
 	return client.UsageSummary{Usage: client.Usage{TotalCost: cost, Currency: "EUR"}}
 }
 
-func (s *fakeSource) Customers(ctx context.Context) ([]client.Customer, error) {
+func (s *fakeSource) CustomerPages(ctx context.Context) iter.Seq2[[]client.Customer, error] {
+	return func(yield func([]client.Customer, error) bool) {
+		customers, err := s.list(ctx)
+		if yield(customers, nil) && err != nil {
+			yield(nil, err)
+		}
+	}
+}
+
+func (s *fakeSource) list(ctx context.Context) ([]client.Customer, error) {
 	s.mu.Lock()
 	s.lists++
 	s.mu.Unlock()

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"io"
+	"iter"
 	"net/http/httptest"
 	"os"
 	"regexp"
@@ -215,8 +216,10 @@ func programDefault(flag *kingpin.FlagModel) string {
 // everything is a source whose one customer has all that there is to expose.
 type everything struct{}
 
-func (everything) Customers(context.Context) ([]client.Customer, error) {
-	return []client.Customer{{ID: "1", Name: "n", Domain: "d", Relationship: "r"}}, nil
+func (everything) CustomerPages(context.Context) iter.Seq2[[]client.Customer, error] {
+	return func(yield func([]client.Customer, error) bool) {
+		yield([]client.Customer{{ID: "1", Name: "n", Domain: "d", Relationship: "r"}}, nil)
+	}
 }
 
 func (everything) UsageSummary(context.Context, string) (client.UsageSummary, error) {

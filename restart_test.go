@@ -37,22 +37,30 @@ type victim struct {
 // after each scrape.
 func newVictim(t *testing.T) *victim {
 	t.Helper()
-	customers := simulator.Fleet(restartedFleet)
-	sim := simulator.New(simulator.Config{Customers: customers, TokenLife: 100 * time.Millisecond, PublicClient: true})
-	server := httptest.NewServer(sim)
-	t.Cleanup(server.Close)
-	folder := t.TempDir()
-	v := &victim{sim: sim, token: filepath.Join(folder, "token"), cacheFile: filepath.Join(folder, "cache.json")}
-	if err := os.WriteFile(v.token, []byte(simulator.RefreshToken), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	v.args = []string{
-		"--partner.tenant-id=" + simulator.TenantID, "--partner.client-id=" + simulator.ClientID,
-		"--partner.refresh-token-file=" + v.token, "--partner.api-url=" + server.URL, "--partner.login-url=" + server.URL,
-		"--cache.file=" + v.cacheFile, "--cache.ttl=0s", "--web.listen-address=127.0.0.1:0",
-	}
+	sim := simulator.New(simulator.Config{Customers: simulator.Fleet(restartedFleet), TokenLife: 100 * time.Millisecond, PublicClient: true})
+	v := &victim{sim: sim, token: filepath.Join(t.TempDir(), "token"), cacheFile: filepath.Join(t.TempDir(), "cache.json")}
+	v.args = append(flagsFor(t, sim, v.token), "--cache.file="+v.cacheFile, "--cache.ttl=0s")
 	return v
 }
+
+// flagsFor serves a simulator for public clients, stores a refresh token for it,
+// and returns the flags that lead the program to both.
+func flagsFor(tb testing.TB, sim *simulator.Simulator, token string) []string {
+	tb.Helper()
+	server := httptest.NewServer(sim)
+	tb.Cleanup(server.Close)
+	if err := os.WriteFile(token, []byte(simulator.RefreshToken), 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	return []string{
+		"--partner.tenant-id=" + simulator.TenantID, "--partner.client-id=" + simulator.ClientID,
+		"--partner.refresh-token-file=" + token, "--partner.api-url=" + server.URL, "--partner.login-url=" + server.URL,
+		"--web.listen-address=127.0.0.1:0",
+	}
+}
+
+// listening matches the line of the log that says where the program listens.
+var listening = regexp.MustCompile(`address=(127\.0\.0\.1:\d+)`)
 
 // TestKilled kills the exporter a hundred times in the middle of its work, as a
 // machine that fails does, and looks at what it leaves.
@@ -89,9 +97,8 @@ func (v *victim) liveAndDie(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := bufio.NewScanner(stderr)
-	address := regexp.MustCompile(`address=(127\.0\.0\.1:\d+)`)
 	for lines.Scan() {
-		if match := address.FindStringSubmatch(lines.Text()); match != nil {
+		if match := listening.FindStringSubmatch(lines.Text()); match != nil {
 			v.scrapeUntilKilled(t, cmd, "http://"+match[1]+"/metrics")
 			break
 		}

@@ -2,19 +2,20 @@
 // Prometheus metrics.
 //
 // Data flows one way. A scrape reaches the handler of [NewHandler], which lets
-// the [Cache] bring itself up to date until the scrape's deadline, and then has
-// the registry gathered. The [Exporter] in that registry turns the cache's
-// [Snapshot] into metrics without waiting for anything. Only the cache asks
-// Partner Center, through a [Source], and never more than a fixed number of
-// customers at once.
+// the [Cache] bring itself up to date until the scrape's deadline. Then the
+// handler of [NewExposition] answers with what the cache's [Snapshot] says of the
+// customers, rendered once for many scrapes, and with what a registry says of the
+// exporter itself. Only the cache asks Partner Center, through a [Source], and
+// never more than a fixed number of customers at once.
 //
 //	api := collector.NewAPI()
 //	partner, err := client.New(client.Config{Trace: api.Trace, …})
 //	cache := collector.NewCache(partner, collector.Config{Concurrency: 8, TTL: time.Hour, MaxAge: 24 * time.Hour})
 //	defer cache.Close()
 //	registry := prometheus.NewRegistry()
-//	registry.MustRegister(api, collector.NewExporter(cache))
-//	handler := collector.NewHandler(cache, promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), collector.HandlerConfig{})
+//	registry.MustRegister(api)
+//	exposition := collector.NewExposition(cache, registry, promhttp.HandlerOpts{EnableOpenMetrics: true})
+//	handler := collector.NewHandler(cache, exposition, collector.HandlerConfig{})
 //
 // What was fetched once stays exposed until [Config.MaxAge], whatever fails
 // later: the ages and the success gauges tell how good it still is.

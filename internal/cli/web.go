@@ -39,9 +39,9 @@ func (f *exporterFlags) handler(cache *collector.Cache, api *collector.API, env 
 		return nil, err
 	}
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(api, collector.NewExporter(cache), versioncollector.NewCollector(name))
+	registry.MustRegister(api, versioncollector.NewCollector(name))
 	mux := http.NewServeMux()
-	mux.Handle("GET "+f.telemetryPath, collector.NewHandler(cache, f.metrics(registry, env.logger), collector.HandlerConfig{
+	mux.Handle("GET "+f.telemetryPath, collector.NewHandler(cache, f.metrics(cache, registry, env.logger), collector.HandlerConfig{
 		MaxWait:       f.maxWait,
 		TimeoutOffset: f.offset,
 		MaxRequests:   f.maxRequests,
@@ -63,16 +63,16 @@ func ready(w http.ResponseWriter, cache *collector.Cache) {
 	fmt.Fprintln(w, "ready")
 }
 
-// metrics answers a scrape from the registry, to which it adds the exporter's own
-// metrics unless they are not wanted.
-func (f *exporterFlags) metrics(registry *prometheus.Registry, logger log.Logger) http.Handler {
+// metrics answers a scrape from the cache and the registry, to which it adds the
+// exporter's own metrics unless they are not wanted.
+func (f *exporterFlags) metrics(cache *collector.Cache, registry *prometheus.Registry, logger log.Logger) http.Handler {
 	opts := promhttp.HandlerOpts{
 		ErrorLog:          gatherLog{logger},
 		ErrorHandling:     promhttp.ContinueOnError,
 		EnableOpenMetrics: true,
 	}
 	if f.bare {
-		return promhttp.HandlerFor(registry, opts)
+		return collector.NewExposition(cache, registry, opts)
 	}
 	registry.MustRegister(
 		// The metrics of runtime.MemStats have two families that become one in
@@ -85,7 +85,7 @@ func (f *exporterFlags) metrics(registry *prometheus.Registry, logger log.Logger
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	opts.Registry = registry
-	return promhttp.InstrumentMetricHandler(registry, promhttp.HandlerFor(registry, opts))
+	return promhttp.InstrumentMetricHandler(registry, collector.NewExposition(cache, registry, opts))
 }
 
 // gatherLog logs what promhttp cannot expose.

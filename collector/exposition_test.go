@@ -1,0 +1,391 @@
+package collector_test
+
+import (
+	"bufio"
+	"compress/gzip"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+
+	"github.com/azure-csp-exporter/azure_csp_exporter/collector"
+)
+
+// Everything that a scraper may ask for.
+var (
+	formats = []string{
+		"", "*/*", "text/html", openMetrics, "application/openmetrics-text;version=0.0.1", "text/plain;version=0.0.4", "text/plain",
+		"text/plain;version=1.0.0;escaping=allow-utf-8", openMetrics + ";escaping=dots", "application/json;q=0.9",
+		"application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited",
+		"application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=text",
+		"application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=compact-text",
+		"application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.8",
+	}
+	encodings = []string{"", "identity", "gzip", "gzip;q=0", "deflate", "zstd, gzip", "*"}
+)
+
+// live has one live family besides the cache's own.
+func live() *prometheus.Registry {
+	registry := prometheus.NewRegistry()
+	started := prometheus.NewGauge(prometheus.GaugeOpts{Name: "zz_started_timestamp_seconds", Help: "A live family."})
+	started.Set(946684800)
+	registry.MustRegister(started)
+	return registry
+}
+
+// asPromhttp serves the same as [collector.NewExposition], freshly gathered.
+func asPromhttp(cache *collector.Cache) http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collector.NewExporter(cache))
+	return promhttp.HandlerFor(prometheus.Gatherers{registry, live()}, handlerOpts)
+}
+
+func serve(t *testing.T, handler http.Handler, query, accept, encoding string) *httptest.ResponseRecorder {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics"+query, nil)
+	for name, value := range map[string]string{"Accept": accept, "Accept-Encoding": encoding} {
+		if value != "" {
+			r.Header.Set(name, value)
+		}
+	}
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, r)
+	return w
+}
+
+// body returns an answer's body without its compression.
+func body(t *testing.T, w *httptest.ResponseRecorder) string {
+	t.Helper()
+	var reader io.Reader = w.Body
+	if w.Header().Get("Content-Encoding") == "gzip" {
+		var err error
+		if reader, err = gzip.NewReader(w.Body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := io.ReadAll(reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// sorted makes bodies comparable that have the same families in another order.
+func sorted(t *testing.T, contentType, body string) []string {
+	t.Helper()
+	if !strings.Contains(contentType, "encoding=delimited") {
+		return slices.Sorted(strings.Lines(body))
+	}
+	var families []string
+	decoder := expfmt.NewDecoder(strings.NewReader(body), expfmt.Format(contentType))
+	for {
+		var family dto.MetricFamily
+		err := decoder.Decode(&family)
+		if errors.Is(err, io.EOF) {
+			slices.Sort(families)
+			return families
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		families = append(families, family.String())
+	}
+}
+
+// Whatever a scraper asks for, it gets the headers and the metrics that promhttp
+// would serve: first those of the customers, and the end once, at the end.
+func TestExpositionAsPromhttp(t *testing.T) {
+	cache, _ := newCache(t, everyKind())
+	scrape(t, cache)
+	rendered, reference := collector.NewExposition(cache, live(), handlerOpts), asPromhttp(cache)
+	for _, accept := range formats {
+		for _, encoding := range encodings {
+			for range 2 { // What is rendered once is served twice.
+				got, want := serve(t, rendered, "", accept, encoding), serve(t, reference, "", accept, encoding)
+				if diff := cmp.Diff(want.Header(), got.Header()); diff != "" || got.Code != http.StatusOK {
+					t.Errorf("%q, %q: status %d, headers %s", accept, encoding, got.Code, diff)
+				}
+				contentType, gotBody, wantBody := want.Header().Get("Content-Type"), body(t, got), body(t, want)
+				if diff := cmp.Diff(sorted(t, contentType, wantBody), sorted(t, contentType, gotBody)); diff != "" {
+					t.Errorf("%q, %q: %s", accept, encoding, diff)
+				}
+				if !strings.Contains(contentType, "openmetrics") {
+					continue
+				}
+				if strings.Count(gotBody, "# EOF") != 1 || !strings.HasSuffix(gotBody, "\n# EOF\n") {
+					t.Errorf("%q, %q: the end is not where it belongs: %q", accept, encoding, gotBody)
+				}
+			}
+		}
+	}
+}
+
+// The customers' families have the bytes and the order that promhttp gives them.
+func TestRenderedCustomersAsPromhttp(t *testing.T) {
+	cache, _ := newCache(t, everyKind())
+	scrape(t, cache)
+	got := body(t, serve(t, collector.NewExposition(cache, prometheus.NewRegistry(), handlerOpts), "", "", ""))
+	var want strings.Builder
+	customers := false
+	for line := range strings.Lines(everyKindExposition) {
+		if strings.HasPrefix(line, "# HELP ") {
+			customers = strings.HasPrefix(line, "# HELP azure_csp_customer")
+		}
+		if customers {
+			want.WriteString(line)
+		}
+	}
+	begin, _, _ := strings.Cut(got, "# HELP azure_csp_api_")
+	if diff := cmp.Diff(scrub(want.String()), scrub(begin)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// scrub takes the values out of the one family that tells of the real time.
+func scrub(text string) string {
+	var lines []string
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, "azure_csp_customer_usage_fetched") {
+			line = line[:strings.LastIndex(line, " ")]
+		}
+		lines = append(lines, line)
+	}
+	return strings.Join(lines, "")
+}
+
+// A filter by name answers as promhttp's does, byte for byte.
+func TestExpositionByName(t *testing.T) {
+	cache, _ := newCache(t, everyKind())
+	scrape(t, cache)
+	rendered, reference := collector.NewExposition(cache, live(), handlerOpts), asPromhttp(cache)
+	for _, names := range [][]string{
+		{"azure_csp_customer_budget"}, {"azure_csp_up", "azure_csp_customer_info"}, {"zz_started_timestamp_seconds"}, {"nothing"}, {""},
+	} {
+		query := "?" + url.Values{"name[]": names}.Encode()
+		for _, accept := range formats {
+			got, want := serve(t, rendered, query, accept, ""), serve(t, reference, query, accept, "")
+			if got.Body.String() != want.Body.String() || !cmp.Equal(got.Header(), want.Header()) {
+				t.Errorf("%s, %q: %v %s, want %v %s", query, accept, got.Header(), got.Body, want.Header(), want.Body)
+			}
+		}
+	}
+}
+
+// HEAD gets the headers of GET and no body, also over real HTTP.
+func TestExpositionHead(t *testing.T) {
+	cache, _ := newCache(t, everyKind())
+	scrape(t, cache)
+	var headers []http.Header
+	for _, handler := range []http.Handler{collector.NewExposition(cache, live(), handlerOpts), asPromhttp(cache)} {
+		server := httptest.NewServer(handler)
+		t.Cleanup(server.Close)
+		for _, encoding := range []string{"identity", "gzip"} {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodHead, server.URL, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Accept-Encoding", encoding)
+			resp, err := server.Client().Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			if rest, err := io.ReadAll(resp.Body); resp.StatusCode != http.StatusOK || len(rest) > 0 || err != nil {
+				t.Errorf("status %d, %d bytes, %v", resp.StatusCode, len(rest), err)
+			}
+			resp.Header.Del("Date")
+			resp.Header.Del("Content-Length") // Two members are a little longer than one.
+			headers = append(headers, resp.Header)
+		}
+	}
+	if !cmp.Equal(headers[0], headers[2]) || !cmp.Equal(headers[1], headers[3]) {
+		t.Errorf("headers %v", headers)
+	}
+}
+
+// Every change of what the cache holds shows in the next scrape: new customers,
+// new figures, failures, and figures that become too old without any refresh.
+func TestExpositionFollowsTheCache(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := newFake(2)
+		cache, _ := newCache(t, source)
+		exposition := collector.NewExposition(cache, live(), handlerOpts)
+		seen := func() (costs, failed, known int) {
+			text := body(t, serve(t, exposition, "", "", ""))
+			return strings.Count(text, "\nazure_csp_customer_total_cost{"), strings.Count(text, `} 0`+"\n"), strings.Count(text, "\nazure_csp_customer_info{")
+		}
+		if costs, _, known := seen(); costs != 0 || known != 0 {
+			t.Errorf("before anything: %d costs, %d customers", costs, known)
+		}
+		scrape(t, cache)
+		if costs, _, known := seen(); costs != 2 || known != 2 {
+			t.Errorf("after a refresh: %d costs, %d customers, want 2 and 2", costs, known)
+		}
+		pass(time.Hour)
+		source.change(func(s *fakeSource) { s.customers = append(s.customers[1:], customer(2), customer(3)) })
+		scrape(t, cache)
+		if costs, _, known := seen(); costs != 3 || known != 3 {
+			t.Errorf("one left and two came: %d costs, %d customers, want 3 and 3", costs, known)
+		}
+		pass(time.Hour)
+		_, before, _ := seen()
+		source.failWith(errServer, "id-0002")
+		scrape(t, cache)
+		if costs, after, _ := seen(); costs != 3 || after == before {
+			t.Errorf("one failed: %d costs, want 3; %d zeros before and %d after", costs, before, after)
+		}
+		pass(23*time.Hour + time.Minute) // Nobody scrapes meanwhile.
+		if costs, _, known := seen(); costs != 2 || known != 3 {
+			t.Errorf("a day after its last figures: %d costs, %d customers, want 2 and 3", costs, known)
+		}
+		pass(time.Hour)
+		if costs, _, known := seen(); costs != 0 || known != 3 {
+			t.Errorf("a day after the last refresh: %d costs, %d customers, want 0 and 3", costs, known)
+		}
+	})
+}
+
+// What a scrape costs does not grow with the number of customers: neither the
+// number of allocations nor their size.
+func TestWarmScrapeDoesNotGrow(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // Pools are emptied by every collection.
+	count, size := make([]float64, 2), make([]uint64, 2)
+	for i, customers := range []int{10, 5_000} {
+		handler := rendered(warm(t, large(customers)))
+		r := request(t.Context(), "10")
+		r.Header.Set("Accept", openMetrics)
+		r.Header.Set("Accept-Encoding", "gzip")
+		once := func() { handler.ServeHTTP(&discard{header: http.Header{}}, r) }
+		once()
+		count[i] = testing.AllocsPerRun(50, once)
+		size[i] = allocated(func() {
+			for range 50 {
+				once()
+			}
+		}) / 50
+	}
+	if count[1] > count[0]*1.05 || float64(size[1]) > float64(size[0])*1.05 {
+		t.Errorf("%v allocations and %d bytes for 10 customers, %v and %d for 5,000", count[0], size[0], count[1], size[1])
+	}
+}
+
+func allocated(run func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	run()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
+
+// discard is a scraper that keeps nothing.
+type discard struct{ header http.Header }
+
+func (d *discard) Header() http.Header         { return d.header }
+func (d *discard) Write(b []byte) (int, error) { return len(b), nil }
+func (d *discard) WriteHeader(int)             {}
+
+// Scrapes that come while everything changes are each whole: as many costs as
+// customers who are well.
+func TestScrapesDuringARefresh(t *testing.T) {
+	source := large(300)
+	cache := collector.NewCache(source, collector.Config{Concurrency: 4, TTL: 0, MaxAge: 24 * time.Hour})
+	t.Cleanup(cache.Close)
+	handler := collector.NewHandler(cache, collector.NewExposition(cache, live(), handlerOpts), collector.HandlerConfig{MaxWait: time.Millisecond})
+	var scrapers sync.WaitGroup
+	for i := range 8 {
+		scrapers.Go(func() {
+			for range 20 {
+				text := body(t, serve(t, handler, "", "text/plain", encodings[i%3]))
+				costs := strings.Count(text, "\nazure_csp_customer_total_cost{")
+				if want := stateCount(text, "ok"); want != costs {
+					t.Errorf("%d customers are well, and %d have a cost", want, costs)
+				}
+			}
+		})
+	}
+	scrapers.Wait()
+}
+
+// stateCount returns how many customers a scrape says are in a state.
+func stateCount(text, state string) int {
+	_, rest, found := strings.Cut(text, `azure_csp_customers{status="`+state+`"} `)
+	if !found {
+		return -1
+	}
+	number, _, _ := strings.Cut(rest, "\n")
+	count, err := strconv.Atoi(number)
+	if err != nil {
+		return -1
+	}
+	return count
+}
+
+// A scraper that reads nothing holds up neither the other scrapers nor a refresh.
+func TestSlowReader(t *testing.T) {
+	source := large(5_000)
+	cache := warm(t, source)
+	server := httptest.NewServer(rendered(cache))
+	t.Cleanup(server.Close)
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: slow\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	status, err := bufio.NewReaderSize(conn, 16).ReadString('\n')
+	if err != nil || status != "HTTP/1.1 200 OK\r\n" {
+		t.Fatalf("%q, %v", status, err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for range 3 {
+		if size, status := get(ctx, t, server.URL); size == 0 || status != http.StatusOK {
+			t.Errorf("another scraper gets %d bytes with status %d", size, status)
+		}
+	}
+	cache.Scrape(ctx)
+	if err := ctx.Err(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Families that cannot be gathered are logged and leave the others as they are.
+func TestExpositionOfABrokenRegistry(t *testing.T) {
+	cache, _ := newCache(t, everyKind())
+	scrape(t, cache)
+	broken := prometheus.NewRegistry()
+	broken.MustRegister(prometheus.CollectorFunc(func(ch chan<- prometheus.Metric) {
+		ch <- prometheus.NewInvalidMetric(prometheus.NewDesc("broken", "Broken.", nil, nil), errors.New("it is broken"))
+	}))
+	opts := handlerOpts
+	opts.ErrorHandling = promhttp.ContinueOnError
+	w := serve(t, collector.NewExposition(cache, broken, opts), "", "", "")
+	if got := stateCount(body(t, w), "ok"); w.Code != http.StatusOK || got != 2 {
+		t.Errorf("status %d, %d customers are well, want 200 and 2", w.Code, got)
+	}
+	opts.ErrorHandling = promhttp.HTTPErrorOnError
+	w = serve(t, collector.NewExposition(cache, broken, opts), "", "", "")
+	if text := body(t, w); w.Code != http.StatusInternalServerError || strings.Contains(text, "azure_csp") {
+		t.Errorf("status %d, %q, want 500 and no metrics", w.Code, text)
+	}
+}

@@ -1,0 +1,65 @@
+package collector
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/azure-csp-exporter/azure_csp_exporter/client"
+)
+
+var (
+	up = desc("", "up",
+		"Whether the last refresh got a token and listed the customers.")
+	refreshSuccess = desc("refresh", "last_success_timestamp_seconds",
+		"When the last whole refresh ended, in seconds since the epoch.")
+	refreshDuration = desc("refresh", "duration_seconds",
+		"How long the last whole refresh took.")
+	cacheLookups = desc("cache", "lookups_total",
+		"Customers looked up by scrapes.")
+	cacheHits = desc("cache", "hits_total",
+		"Customers looked up by scrapes whose cached state was fresh.")
+	concurrencyLimit = desc("api", "concurrency_limit",
+		"How many calls may be in flight now. Throttling lowers it, and it grows back to the configured concurrency.")
+	refreshTokenIssued = desc("auth", "refresh_token_timestamp_seconds",
+		"When the stored refresh token was issued, in seconds since the epoch. It dies after 90 idle days.")
+	errorsTotal = desc("", "errors_total",
+		"Failed attempts to list the customers or to fetch a customer's usage, after retries.", "reason")
+)
+
+// HealthCollector is the [prometheus.Collector] of how a [Cache] fares. It tells
+// of no customer, and costs the same however many there are.
+type HealthCollector struct{ cache *Cache }
+
+var _ prometheus.Collector = (*HealthCollector)(nil)
+
+// NewHealth returns the collector of a cache's [Health].
+func NewHealth(cache *Cache) *HealthCollector { return &HealthCollector{cache} }
+
+// Describe implements [prometheus.Collector].
+func (h *HealthCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{
+		up, refreshSuccess, refreshDuration, cacheLookups, cacheHits, concurrencyLimit, refreshTokenIssued, errorsTotal,
+	} {
+		ch <- d
+	}
+}
+
+// Collect implements [prometheus.Collector].
+func (h *HealthCollector) Collect(ch chan<- prometheus.Metric) {
+	health := h.cache.Health()
+	health.collect(ch)
+}
+
+func (h *Health) collect(ch chan<- prometheus.Metric) {
+	gauge(ch, up, boolean(h.Up))
+	gauge(ch, concurrencyLimit, float64(h.ConcurrencyLimit))
+	count(ch, cacheLookups, float64(h.Lookups))
+	count(ch, cacheHits, float64(h.Hits))
+	timestamp(ch, refreshTokenIssued, h.RefreshTokenIssued)
+	timestamp(ch, refreshSuccess, h.LastSuccess)
+	if !h.LastSuccess.IsZero() {
+		gauge(ch, refreshDuration, h.LastDuration.Seconds())
+	}
+	for _, reason := range client.Reasons() {
+		count(ch, errorsTotal, float64(h.Errors[reason]), string(reason))
+	}
+}

@@ -517,6 +517,26 @@ func TestIncludeAndExclude(t *testing.T) {
 	}
 }
 
+// A scrape that finds nothing to do does nothing, after however many refreshes.
+func TestIdleScrapes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cache, _ := newCache(t, newFake(3))
+		for range 3 {
+			pass(time.Hour)
+			scrape(t, cache)
+			refreshed := cache.Snapshot().LastSuccess
+			if !refreshed.Equal(time.Now()) {
+				t.Errorf("the last refresh was at %s, want now", refreshed)
+			}
+			pass(time.Minute)
+			scrape(t, cache)
+			if again := cache.Snapshot().LastSuccess; !again.Equal(refreshed) {
+				t.Errorf("a minute after the refresh at %s there is one at %s", refreshed, again)
+			}
+		}
+	})
+}
+
 // Customers who were fetched together are not all fetched together again.
 func TestTTLIsJittered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -45,13 +45,19 @@ func callsAfter(t *testing.T, source *fakeSource, change func(*fakeSource)) (rec
 	return source.recordCalls, asked, log.take()
 }
 
-// A cold start has nothing that could be confirmed.
+// A cold start has nothing that could be confirmed, even if what it fetched while
+// the list went on is old already.
 func TestColdStartAsksForNoRecords(t *testing.T) {
-	source := recorded(3)
-	cache, _ := newCache(t, source, withRecords)
-	scrape(t, cache)
-	if _, asked := source.takeCalls(); source.recordCalls != 0 || len(asked) != 3 {
-		t.Errorf("%d records and %d usages, want 0 and 3", source.recordCalls, len(asked))
+	for _, ttl := range []time.Duration{time.Hour, 0} {
+		synctest.Test(t, func(t *testing.T) {
+			source := recorded(4)
+			source.delay, source.paged = time.Second, true
+			cache, _ := newCache(t, source, withRecords, func(c *collector.Config) { c.TTL = ttl })
+			scrape(t, cache)
+			if _, asked := source.takeCalls(); source.recordCalls != 0 || len(asked) != 4 {
+				t.Errorf("TTL %s: %d records and %d usages, want 0 and 4", ttl, source.recordCalls, len(asked))
+			}
+		})
 	}
 }
 

@@ -2,6 +2,7 @@ package collector_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -24,6 +25,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // fakeSource is a Partner Center whose answers a test decides on.
 type fakeSource struct {
 	delay time.Duration // of each call
+	paged bool          // whether each customer has a page of its own
 
 	mu          sync.Mutex
 	customers   []client.Customer
@@ -58,7 +60,19 @@ func figures(cost float64) client.UsageSummary {
 func (s *fakeSource) CustomerPages(ctx context.Context) iter.Seq2[[]client.Customer, error] {
 	return func(yield func([]client.Customer, error) bool) {
 		customers, err := s.list(ctx)
-		if yield(customers, nil) && err != nil {
+		size := len(customers)
+		if s.paged {
+			size = 1
+		}
+		for page := range slices.Chunk(customers, max(size, 1)) {
+			if !yield(page, nil) {
+				return
+			}
+			if s.paged {
+				err = cmp.Or(s.wait(ctx), err)
+			}
+		}
+		if err != nil {
 			yield(nil, err)
 		}
 	}

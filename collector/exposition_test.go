@@ -264,26 +264,25 @@ func TestExpositionFollowsTheCache(t *testing.T) {
 }
 
 // What a scrape costs does not grow with the number of customers: neither the
-// number of allocations nor their size.
+// number of allocations nor their size. Ten thousand pointers are 80,000 bytes.
 func TestWarmScrapeDoesNotGrow(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // Pools are emptied by every collection.
 	count, size := make([]float64, 2), make([]uint64, 2)
-	for i, customers := range []int{10, 5_000} {
-		handler := rendered(warm(t, large(customers)))
+	for i, customers := range []int{10, 10_000} {
+		cache := warm(t, large(customers))
+		handler := waiting(cache, collector.NewExposition(cache, live(), handlerOpts))
 		r := request(t.Context(), "10")
-		r.Header.Set("Accept", openMetrics)
 		r.Header.Set("Accept-Encoding", "gzip")
 		once := func() { handler.ServeHTTP(&discard{header: http.Header{}}, r) }
 		once()
 		count[i] = testing.AllocsPerRun(50, once)
-		size[i] = allocated(func() {
-			for range 50 {
-				once()
-			}
-		}) / 50
+		size[i] = allocated(once)
+		for range 50 { // With the race detector, pools forget at random.
+			size[i] = min(size[i], allocated(once))
+		}
 	}
-	if count[1] > count[0]*1.05 || float64(size[1]) > float64(size[0])*1.05 {
-		t.Errorf("%v allocations and %d bytes for 10 customers, %v and %d for 5,000", count[0], size[0], count[1], size[1])
+	if count[1] > count[0]+5 || size[1] > size[0]+20_000 {
+		t.Errorf("%v allocations and %d bytes for 10 customers, %v and %d for 10,000", count[0], size[0], count[1], size[1])
 	}
 }
 

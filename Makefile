@@ -64,6 +64,12 @@ demo: ## Run the exporter on a simulated partner.
 check-metrics: ## Check the metrics of a demo that runs.
 	curl -sf http://127.0.0.1:10058/metrics | $(PROMTOOL) check metrics
 
+.PHONY: check-rules
+check-rules: ## Check and test the recording rules, the alerts and Alertmanager's configuration.
+	$(PROMTOOL) check rules dashboards/rules/*.yml
+	$(PROMTOOL) test rules dashboards/rules/tests/*.yml
+	amtool check-config dashboards/alertmanager/alertmanager.yml
+
 .PHONY: ci
 ci: ## Run all that the continuous integration runs.
 	.ci/run

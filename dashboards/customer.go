@@ -56,8 +56,8 @@ func customerDates() []*Panel {
 		"1": object{"color": colorFine, "index": 1, "text": "succeeded"},
 	}}}
 	return []*Panel{
-		stat("Billing period", "Beginning and end of the current billing period, as Microsoft states them. The end of legacy offers is their last day.",
-			now("1000 * "+bare(startMetric), "Start"), now("1000 * "+bare(endMetric), "End")).unit("dateTimeAsIso").named().none("no figures").sized(12, 4),
+		stat("Billing period", "Beginning of the current billing period, and the first instant after it.",
+			now("1000 * "+bare(startRule), "Start"), now("1000 * "+bare(endRule), "End")).unit("dateTimeAsIso").named().none("no figures").sized(12, 4),
 		stat("Changed by Microsoft", "Time since Microsoft last changed the figures, which it does about once a day.",
 			now("time() - "+bare(modifiedMetric), "age")).unit("s").judged(ages(2*day, 4*day)).none("no figures"),
 		stat("Known to be current", "Time since the exporter last knew the figures to be current.",

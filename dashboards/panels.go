@@ -110,10 +110,10 @@ func organize(labels [][2]string, columns []column) object {
 	}
 	for i, c := range columns {
 		field := "Value #" + string(rune('A'+i))
-		if len(columns) == 1 {
-			field = "Value" // There is nothing to tell it from.
-		}
 		names[field], order[field] = c.name, len(labels)+i
+	}
+	if len(columns) == 1 {
+		names["Value"] = columns[0].name // There is nothing to tell it from.
 	}
 	return object{"excludeByName": object{"Time": true}, "indexByName": order, "renameByName": names}
 }

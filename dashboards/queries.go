@@ -7,6 +7,8 @@ const (
 	costRule     = "customer:azure_csp_customer_total_cost:max"
 	budgetRule   = "customer:azure_csp_customer_budget:max"
 	usedRule     = "customer:azure_csp_customer_budget_used:ratio"
+	startRule    = "customer:azure_csp_customer_billing_period_start_timestamp_seconds:max"
+	endRule      = "customer:azure_csp_customer_billing_period_end_timestamp_seconds:max"
 	elapsedRule  = "customer:azure_csp_customer_billing_period_elapsed:ratio"
 	forecastRule = "customer:azure_csp_customer_total_cost:forecast"
 	dayRule      = "customer:azure_csp_customer_total_cost:delta1d"
@@ -23,8 +25,6 @@ const (
 // Metrics of the exporter that a dashboard shows as they are.
 const (
 	infoMetric     = "azure_csp_customer_info"
-	startMetric    = "azure_csp_customer_billing_period_start_timestamp_seconds"
-	endMetric      = "azure_csp_customer_billing_period_end_timestamp_seconds"
 	fetchedMetric  = "azure_csp_customer_usage_fetched_timestamp_seconds"
 	modifiedMetric = "azure_csp_customer_usage_last_modified_timestamp_seconds"
 )
@@ -69,7 +69,7 @@ func lastPeriod() string {
 		}
 		expr += fmt.Sprintf(
 			"(max by (job, currency) (%[1]s%[3]s offset %[4]dd) and on (job) max by (job) (%[2]s%[3]s) - max by (job) (%[2]s%[3]s offset %[4]dd) == %[5]d)",
-			costRule, startMetric, ofCustomer, days, days*24*60*60)
+			costRule, startRule, ofCustomer, days, days*24*60*60)
 	}
 	return expr
 }

@@ -60,6 +60,10 @@ bench: ## Print a table of what is measured, as ratios taken in one run; it take
 demo: ## Run the exporter on a simulated partner.
 	$(GO) run . demo
 
+.PHONY: dashboards
+dashboards: ## Generate the Grafana dashboards.
+	$(GO) generate ./dashboards/...
+
 .PHONY: check-metrics
 check-metrics: ## Check the metrics of a demo that runs.
 	curl -sf http://127.0.0.1:10058/metrics | $(PROMTOOL) check metrics

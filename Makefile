@@ -64,6 +64,10 @@ demo: ## Run the exporter on a simulated partner.
 dashboards: ## Generate the Grafana dashboards.
 	$(GO) generate ./dashboards/...
 
+.PHONY: stack
+stack: ## Start the demo, Prometheus and Alertmanager, with a history of 35 days.
+	dashboards/stack
+
 .PHONY: check-metrics
 check-metrics: ## Check the metrics of a demo that runs.
 	curl -sf http://127.0.0.1:10058/metrics | $(PROMTOOL) check metrics

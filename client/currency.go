@@ -14,11 +14,11 @@ var successors = map[string]string{
 	"SL": "SLE", "ST": "STN", "SX": "XCG", "VE": "VES",
 }
 
-// currencyOf returns the ISO 4217 code that Partner Center states (currencyCode,
+// CurrencyOf returns the ISO 4217 code that Partner Center states (currencyCode,
 // Azure plan), else the currency of the culture's region (currencyLocale, legacy
 // MS-AZR-0145P), else "". A culture without a region, such as "fr", names no
 // currency.
-func currencyOf(code, locale string) string {
+func CurrencyOf(code, locale string) string {
 	if code = strings.ToUpper(strings.TrimSpace(code)); isCurrencyCode(code) {
 		return code
 	}

@@ -139,7 +139,7 @@ func (w *wireUsage) usage() Usage {
 		TotalCost:    *w.TotalCost,
 		USDTotalCost: w.USDTotalCost,
 		Budget:       w.Budget.amount(),
-		Currency:     currencyOf(w.Code, w.Locale),
+		Currency:     CurrencyOf(w.Code, w.Locale),
 		LastModified: w.LastModified.Time,
 	}
 }

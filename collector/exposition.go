@@ -151,8 +151,8 @@ func (r *rendering) render(f form) *chunks {
 // exposition is for the live families to write.
 func (r *rendering) encode(w io.Writer, format expfmt.Format) {
 	encoder := expfmt.NewEncoder(w, format)
-	for _, f := range customerFamilies {
-		gathered, err := registryOf(&part{f, r.snapshot.Customers}).Gather()
+	for _, family := range r.snapshot.Collectors() {
+		gathered, err := registryOf(family).Gather()
 		r.complain(err)
 		for _, metrics := range gathered {
 			r.complain(encoder.Encode(metrics))
@@ -165,16 +165,6 @@ func (r *rendering) complain(err error) {
 		r.log.Println("error rendering the customers:", err)
 	}
 }
-
-// part is a family of a snapshot as a [prometheus.Collector].
-type part struct {
-	family
-
-	customers []Customer
-}
-
-// Collect implements [prometheus.Collector].
-func (p *part) Collect(ch chan<- prometheus.Metric) { p.collect(ch, p.desc, p.customers) }
 
 // chunks are a long text in pieces, which grows without being copied.
 type chunks [][]byte

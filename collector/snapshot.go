@@ -4,6 +4,8 @@ import (
 	"maps"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
 )
 
@@ -54,6 +56,25 @@ type Customer struct {
 	// Fetched is when the figures were last known to be current.
 	Fetched time.Time
 }
+
+// Collectors returns a collector for each family that tells of the customers.
+func (s *Snapshot) Collectors() []prometheus.Collector {
+	collectors := make([]prometheus.Collector, len(customerFamilies))
+	for i, f := range customerFamilies {
+		collectors[i] = &part{f, s.Customers}
+	}
+	return collectors
+}
+
+// part is a family of a snapshot as a [prometheus.Collector].
+type part struct {
+	family
+
+	customers []Customer
+}
+
+// Collect implements [prometheus.Collector].
+func (p *part) Collect(ch chan<- prometheus.Metric) { p.collect(ch, p.desc, p.customers) }
 
 // Snapshot returns what the cache holds, without asking or waiting for anybody.
 func (c *Cache) Snapshot() Snapshot {

@@ -88,7 +88,7 @@ func listed(c Customer) object {
 			"tenantId": c.ID, "domain": c.Domain, "companyName": c.Name,
 			"attributes": object{"objectType": "CustomerCompanyProfile"},
 		},
-		"relationshipToPartner": "reseller",
+		"relationshipToPartner": relationship,
 		"links":                 object{"self": link("/customers/" + c.ID)},
 		"attributes":            object{"objectType": "Customer"},
 	}

@@ -28,6 +28,9 @@ const (
 	NotFound               // 404, code 60003
 )
 
+// relationship is how every customer relates to the invented partner.
+const relationship = "reseller"
+
 // Customer is a customer of the invented partner.
 type Customer struct {
 	// ID is the tenant, Name and Domain the company's.

@@ -22,15 +22,22 @@ const (
 )
 
 // demoCommand is the exporter on the simulator.
-type demoCommand struct{ exporter exporterFlags }
+type demoCommand struct {
+	exporter exporterFlags
+	backfill time.Duration
+}
 
 func newDemo(to flagger) *demoCommand {
 	d := &demoCommand{}
 	d.exporter.define(to, defaults{listenAddress: "127.0.0.1:10058", ttl: "30s"})
+	define(to, "backfill", "Write the history of so long, such as 35d, as OpenMetrics for \"promtool tsdb create-blocks-from openmetrics\", and end.", &d.backfill, backfillPeriod)
 	return d
 }
 
 func (d *demoCommand) run(ctx context.Context, env *environment) (err error) {
+	if d.backfill > 0 {
+		return newHistory(simulator.Fleet(demoCustomers), (*d.exporter.web.WebListenAddresses)[0], time.Now(), d.backfill).write(env.stdout)
+	}
 	if err := d.exporter.check(); err != nil {
 		return err
 	}

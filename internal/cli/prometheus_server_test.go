@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -22,6 +23,8 @@ type prometheusServer struct {
 	t   *testing.T
 	url string
 	log *output
+	// stop ends it before the test does.
+	stop func()
 }
 
 // sample is a series of a query's result.
@@ -37,11 +40,18 @@ type target struct{ Health, LastError string }
 // nothing in its first five seconds, since its discovery of targets takes them.
 func startPrometheus(t *testing.T, config string, flags ...string) *prometheusServer {
 	t.Helper()
+	return startPrometheusOn(t, filepath.Join(t.TempDir(), "data"), config, flags...)
+}
+
+// startPrometheusOn runs Prometheus on the blocks of a folder.
+func startPrometheusOn(t *testing.T, folder, config string, flags ...string) *prometheusServer {
+	t.Helper()
 	args := append([]string{
-		"--config.file=" + write(t, config), "--storage.tsdb.path=" + filepath.Join(t.TempDir(), "data"),
-		"--storage.tsdb.retention.time=1d", "--web.listen-address=127.0.0.1:0",
+		"--config.file=" + write(t, config), "--storage.tsdb.path=" + folder,
+		"--storage.tsdb.retention.time=100d", "--web.listen-address=127.0.0.1:0",
 	}, flags...)
-	cmd := exec.CommandContext(t.Context(), findPrometheus(t), args...) //nolint:gosec // It is the Prometheus that the machine has.
+	ctx, cancel := context.WithCancel(t.Context())
+	cmd := exec.CommandContext(ctx, findPrometheus(t), args...) //nolint:gosec // It is the Prometheus that the machine has.
 	p := &prometheusServer{t: t, log: newOutput()}
 	cmd.Stdout, cmd.Stderr = p.log, p.log
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
@@ -49,12 +59,13 @@ func startPrometheus(t *testing.T, config string, flags ...string) *prometheusSe
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		// The test's context is over, which is what has ended it if all is well.
+	p.stop = sync.OnceFunc(func() {
+		cancel()
 		if err := cmd.Wait(); !errors.Is(err, context.Canceled) {
 			t.Errorf("Prometheus ended with %v:\n%s", err, p.log)
 		}
 	})
+	t.Cleanup(p.stop)
 	p.url = "http://" + p.log.await(t, `msg="Listening on".* address=(127\.0\.0\.1:\d+)`)[1]
 	p.log.await(t, "Server is ready to receive web requests")
 	return p

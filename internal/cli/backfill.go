@@ -1,0 +1,145 @@
+package cli
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+
+	"github.com/azure-csp-exporter/azure_csp_exporter/client/simulator"
+	"github.com/azure-csp-exporter/azure_csp_exporter/collector"
+)
+
+const (
+	// backfillStep is between two samples of a series.
+	backfillStep = time.Hour
+	// longestBackfill bounds what is written, to some three million samples.
+	longestBackfill = 400 * 24 * time.Hour
+	// backfillJob is what the example of Prometheus' configuration calls the job.
+	backfillJob = "azure_csp"
+)
+
+// backfillPeriod accepts durations as Prometheus spells them.
+func backfillPeriod(text string) (time.Duration, error) {
+	d, err := model.ParseDuration(text)
+	if err != nil {
+		return 0, fmt.Errorf("%q is not a duration such as 35d or 12h", text)
+	}
+	if period := time.Duration(d); period < backfillStep || period > longestBackfill {
+		return 0, fmt.Errorf("%s is not between 1h and 400d", text)
+	}
+	return time.Duration(d), nil
+}
+
+// history is what a Prometheus would have scraped from the demo.
+type history struct {
+	instance  string
+	snapshots []collector.Snapshot
+	times     []time.Time
+}
+
+// newHistory has a snapshot for each full hour of a period.
+func newHistory(fleet []simulator.Customer, instance string, now time.Time, period time.Duration) *history {
+	h := &history{instance: instance}
+	last := now.UTC().Truncate(backfillStep)
+	for t := last.Add(-period.Truncate(backfillStep)); !t.After(last); t = t.Add(backfillStep) {
+		h.times = append(h.times, t)
+		h.snapshots = append(h.snapshots, snapshotAt(fleet, t))
+	}
+	return h
+}
+
+// snapshotAt returns what a cache that had just asked for everybody would hold.
+func snapshotAt(fleet []simulator.Customer, t time.Time) collector.Snapshot {
+	var s collector.Snapshot
+	for _, simulated := range fleet {
+		c := collector.Customer{Customer: simulated.Listed(), Attempted: true, Status: collector.StatusOK}
+		switch simulated.Answer {
+		case simulator.Usage:
+			summary := simulated.Summary(t)
+			c.Figures, c.Fetched = &summary, t
+		case simulator.NoUsage:
+			c.Status = collector.StatusNoUsage
+		case simulator.NoAccess:
+			c.Status = collector.StatusNoAccess
+		case simulator.NotFound:
+			c.Status = collector.StatusNotFound
+		}
+		c.Success = c.Status == collector.StatusOK || c.Status == collector.StatusNoUsage
+		s.Customers = append(s.Customers, c)
+	}
+	return s
+}
+
+// write writes the history as OpenMetrics: family by family, and in each of them
+// series by series, as the format asks for.
+func (h *history) write(w io.Writer) error {
+	buffered := bufio.NewWriter(w)
+	encoder := expfmt.NewEncoder(buffered, expfmt.NewFormat(expfmt.TypeOpenMetrics))
+	for i := range h.snapshots[0].Collectors() {
+		family, err := h.family(i)
+		if err != nil {
+			return err
+		}
+		if err := encoder.Encode(family); err != nil {
+			return err
+		}
+	}
+	if closer, ok := encoder.(expfmt.Closer); ok {
+		if err := closer.Close(); err != nil {
+			return err
+		}
+	}
+	return buffered.Flush()
+}
+
+// family returns one family with the samples of all times.
+func (h *history) family(i int) (*dto.MetricFamily, error) {
+	var all *dto.MetricFamily
+	for n := range h.snapshots {
+		registry := prometheus.NewRegistry()
+		if err := registry.Register(h.snapshots[n].Collectors()[i]); err != nil {
+			return nil, err
+		}
+		gathered, err := registry.Gather()
+		if err != nil {
+			return nil, err
+		}
+		for _, family := range gathered {
+			h.scraped(family.GetMetric(), h.times[n])
+			if all == nil {
+				all = family
+			} else {
+				all.Metric = append(all.Metric, family.GetMetric()...)
+			}
+		}
+	}
+	slices.SortStableFunc(all.GetMetric(), func(a, b *dto.Metric) int { return strings.Compare(labelsOf(a), labelsOf(b)) })
+	return all, nil
+}
+
+// scraped adds what Prometheus adds to a scrape.
+func (h *history) scraped(metrics []*dto.Metric, at time.Time) {
+	job, instance, milliseconds := backfillJob, h.instance, at.UnixMilli()
+	jobName, instanceName := "job", "instance"
+	for _, m := range metrics {
+		m.TimestampMs = &milliseconds
+		m.Label = append(m.Label, &dto.LabelPair{Name: &instanceName, Value: &instance}, &dto.LabelPair{Name: &jobName, Value: &job})
+	}
+}
+
+func labelsOf(m *dto.Metric) string {
+	var b strings.Builder
+	for _, pair := range m.GetLabel() {
+		b.WriteString(pair.GetValue())
+		b.WriteByte(0xff) // No value has it, since values are UTF-8.
+	}
+	return b.String()
+}

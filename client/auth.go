@@ -194,7 +194,7 @@ func (t *tokens) exchange(ctx context.Context) (string, error) {
 // the grant be named; its refresh grant cannot send a scope.
 func (t *tokens) request(ctx context.Context) (*oauth2.Token, error) {
 	status := 0
-	transport := statusTransport{base: t.transport, status: &status}
+	transport := statusTransport{base: t.transport, clock: &t.client.clock, status: &status}
 	ctx = context.WithValue(ctx, oauth2.HTTPClient, newHTTPClient(transport))
 	grant := clientcredentials.Config{
 		ClientID:     t.clientID,
@@ -220,14 +220,17 @@ func (t *tokens) request(ctx context.Context) (*oauth2.Token, error) {
 // an answer that it cannot read.
 type statusTransport struct {
 	base   http.RoundTripper
+	clock  *clock
 	status *int
 }
 
 func (t statusTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	sent := time.Now()
 	resp, err := t.base.RoundTrip(req)
 	if err != nil {
 		return nil, err
 	}
+	t.clock.note(resp.Header, sent, time.Now())
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxResource))
 	resp.Body.Close()
 	if err != nil {

@@ -62,6 +62,7 @@ type Client struct {
 	timeout  time.Duration
 	logger   log.Logger
 	throttle *throttle
+	clock    clock
 	http     *http.Client // of the API
 	tokens   *tokens
 }
@@ -85,7 +86,7 @@ func New(cfg Config) (*Client, error) {
 		logger:   cfg.Logger,
 		throttle: newThrottle(cfg.Concurrency),
 	}
-	c.http = newHTTPClient(&transport{base: cfg.Transport, throttle: c.throttle, trace: cfg.Trace})
+	c.http = newHTTPClient(&transport{base: cfg.Transport, throttle: c.throttle, clock: &c.clock, trace: cfg.Trace})
 	if c.tokens, err = newTokens(cfg, login, c); err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"time"
 )
 
 // transport is the round tripper between the tokens and the network: it lets the
@@ -13,6 +14,7 @@ import (
 type transport struct {
 	base     http.RoundTripper
 	throttle *throttle
+	clock    *clock
 	trace    func(Endpoint) func(int)
 }
 
@@ -31,12 +33,14 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	endpoint, _ := req.Context().Value(endpointKey{}).(Endpoint)
 	done := t.trace(endpoint)
+	sent := time.Now()
 	resp, err := t.base.RoundTrip(req)
 	if err != nil {
 		done(0)
 		t.throttle.leave(pass, outcome{missing: true})
 		return nil, err
 	}
+	t.clock.note(resp.Header, sent, time.Now())
 	resp.Body = &tracedBody{ReadCloser: resp.Body, end: func(whole bool) {
 		if whole {
 			done(resp.StatusCode)

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -48,9 +49,13 @@ func TestCheckReports(t *testing.T) {
 				listPath: lists("Contoso \"Labs\"", "Fabrikam"), "/v1/customers/c0/usagesummary": says(200, `{"totalCost":12.345,"currencyCode":"EUR"}`),
 			},
 			`ok    token      the authority exchanged the refresh token for an access token
+ok    clock      this machine's clock agrees with Microsoft's
 ok    mfa        the sign-in had MFA
 ok    customers  Partner Center lists 2 customers
+ok    role       nothing says that the user may not read the usage
 ok    usage      "Contoso \"Labs\"" has spent 12.35 EUR in the current billing period
+note  budgets    1 of 2 customers with usage have a budget
+ok    throttle   0 of 5 calls were refused as too many, 8 may be in flight now
 `, false,
 		},
 		{
@@ -58,9 +63,13 @@ ok    usage      "Contoso \"Labs\"" has spent 12.35 EUR in the current billing p
 			map[string]http.HandlerFunc{tokenPath: refuses("invalid_client", 7000215, "Invalid client secret provided.")},
 			`FAIL  token      token: HTTP 400: code AADSTS7000215: invalid_client ` + ids + `
                  to do: the client secret is wrong: create a new client secret in the app registration and write it to the client secret file
+ok    clock      this machine's clock agrees with Microsoft's
 skip  mfa        not tried, because of the failure above
 skip  customers  not tried, because of the failure above
+skip  role       not tried, because of the failure above
 skip  usage      not tried, because of the failure above
+skip  budgets    not tried, because of the failure above
+skip  throttle   not tried, because of the failure above
 `, true,
 		},
 		{
@@ -68,19 +77,27 @@ skip  usage      not tried, because of the failure above
 			map[string]http.HandlerFunc{tokenPath: refuses("invalid_grant", 700082, "The refresh token has expired due to inactivity.")},
 			`FAIL  token      token: HTTP 400: code AADSTS700082: invalid_grant ` + ids + `
                  to do: the refresh token died of 90 idle days: sign in again as a partner user with MFA and replace the refresh token file
+ok    clock      this machine's clock agrees with Microsoft's
 skip  mfa        not tried, because of the failure above
 skip  customers  not tried, because of the failure above
+skip  role       not tried, because of the failure above
 skip  usage      not tried, because of the failure above
+skip  budgets    not tried, because of the failure above
+skip  throttle   not tried, because of the failure above
 `, true,
 		},
 		{ // The question about MFA fails likewise, but MFA is not what is wrong.
 			"the user lacks the role",
 			map[string]http.HandlerFunc{listPath: faults(403, "900150", "The supplied role does not have the rights.")},
 			`ok    token      the authority exchanged the refresh token for an access token
+ok    clock      this machine's clock agrees with Microsoft's
 note  mfa        Partner Center does not say whether the sign-in had MFA
 FAIL  customers  customers: HTTP 403: code 900150: The supplied role does not have the rights. ` + ids + `
                  to do: give the user who signed in the Admin agent role in Partner Center, then sign in again
+skip  role       not tried, because of the failure above
 skip  usage      not tried, because of the failure above
+skip  budgets    not tried, because of the failure above
+skip  throttle   not tried, because of the failure above
 `, true,
 		},
 		{
@@ -89,9 +106,13 @@ skip  usage      not tried, because of the failure above
 				listPath: says(200, `{"items":[{"id":"c0"},{"id":"c1"}]}`), "/v1/customers/c0/usagesummary": noUsage, "/v1/customers/c1/usagesummary": noUsage,
 			},
 			`ok    token      the authority exchanged the refresh token for an access token
+ok    clock      this machine's clock agrees with Microsoft's
 note  mfa        Partner Center does not say whether the sign-in had MFA
 ok    customers  Partner Center lists 2 customers
+ok    role       nothing says that the user may not read the usage
 note  usage      ` + `usage may be read, but none of the first 2 customers has any
+note  budgets    1 of 2 customers with usage have a budget
+ok    throttle   0 of 6 calls were refused as too many, 8 may be in flight now
 `, false,
 		},
 		{
@@ -100,10 +121,14 @@ note  usage      ` + `usage may be read, but none of the first 2 customers has a
 				listPath: lists("A"), "/v1/customers/c0/usagesummary": faults(403, "900329", "This resource doesn't support application-only authentication."),
 			},
 			`ok    token      the authority exchanged the refresh token for an access token
+ok    clock      this machine's clock agrees with Microsoft's
 ok    mfa        the sign-in had MFA
 ok    customers  Partner Center lists 1 customers
-FAIL  usage      usagesummary of customer "c0": HTTP 403: code 900329: This resource doesn't support application-only authentication. ` + ids + `
+FAIL  role       usagesummary of customer "c0": HTTP 403: code 900329: This resource doesn't support application-only authentication. ` + ids + `
                  to do: usage needs a user besides the application: sign in again as a partner user with MFA and replace the refresh token file
+skip  usage      not tried, because of the failure above
+skip  budgets    not tried, because of the failure above
+skip  throttle   not tried, because of the failure above
 `, true,
 		},
 		{
@@ -113,10 +138,14 @@ FAIL  usage      usagesummary of customer "c0": HTTP 403: code 900329: This reso
 				"/v1/customers/c1/usagesummary": faults(403, "900150", "The supplied role does not have the rights."),
 			},
 			`ok    token      the authority exchanged the refresh token for an access token
+ok    clock      this machine's clock agrees with Microsoft's
 ok    mfa        the sign-in had MFA
 ok    customers  Partner Center lists 2 customers
-FAIL  usage      usagesummary of customer "c1": HTTP 403: code 900150: The supplied role does not have the rights. ` + ids + `
+FAIL  role       usagesummary of customer "c1": HTTP 403: code 900150: The supplied role does not have the rights. ` + ids + `
                  to do: give the user who signed in the Admin agent role in Partner Center, then sign in again
+skip  usage      not tried, because of the failure above
+skip  budgets    not tried, because of the failure above
+skip  throttle   not tried, because of the failure above
 `, true,
 		},
 		{
@@ -126,29 +155,61 @@ FAIL  usage      usagesummary of customer "c1": HTTP 403: code 900150: The suppl
 				"/v1/customers/c1/usagesummary": faults(404, "60003", "Not found."), "/v1/customers/c2/usagesummary": says(200, `{"totalCost":1,"currencyLocale":"en-GB"}`),
 			},
 			`ok    token      the authority exchanged the refresh token for an access token
+ok    clock      this machine's clock agrees with Microsoft's
 ok    mfa        the sign-in had MFA
 ok    customers  Partner Center lists 3 customers
+ok    role       nothing says that the user may not read the usage
 ok    usage      "C" has spent 1.00 GBP in the current billing period
+note  budgets    1 of 2 customers with usage have a budget
+ok    throttle   0 of 7 calls were refused as too many, 8 may be in flight now
 `, false,
 		},
 		{
 			"all customers are out of reach",
 			map[string]http.HandlerFunc{listPath: lists("A"), "/v1/customers/c0/usagesummary": faults(403, "20002", "No relationship.")},
 			`ok    token      the authority exchanged the refresh token for an access token
+ok    clock      this machine's clock agrees with Microsoft's
 ok    mfa        the sign-in had MFA
 ok    customers  Partner Center lists 1 customers
+ok    role       nothing says that the user may not read the usage
 FAIL  usage      usagesummary of customer "c0": HTTP 403: code 20002: No relationship. ` + ids + `
                  to do: the customer has ended the relationship, or not yet accepted it: renew it in Partner Center, or exclude the customer
+note  budgets    1 of 2 customers with usage have a budget
+ok    throttle   0 of 5 calls were refused as too many, 8 may be in flight now
 `, true,
 		},
 		{
 			"there are no customers",
 			map[string]http.HandlerFunc{listPath: lists()},
 			`ok    token      the authority exchanged the refresh token for an access token
+ok    clock      this machine's clock agrees with Microsoft's
 ok    mfa        the sign-in had MFA
 ok    customers  Partner Center lists 0 customers
+ok    role       nothing says that the user may not read the usage
 note  usage      ` + `usage may be read, but none of the first 0 customers has any
+note  budgets    1 of 2 customers with usage have a budget
+ok    throttle   0 of 4 calls were refused as too many, 8 may be in flight now
 `, false,
+		},
+		{
+			"the clock is slow, and the records are refused",
+			map[string]http.HandlerFunc{
+				listPath: says(200, `{"items":[{"id":"c0"}]}`, "isMfaCompliant: true", "Date: "+time.Now().Add(10*time.Minute).UTC().Format(http.TimeFormat)),
+				tokenPath: says(200, `{"access_token":"fake-access-0","refresh_token":"fake-refresh-1","token_type":"Bearer","expires_in":3599}`,
+					"Date: "+time.Now().Add(10*time.Minute+30*time.Second).UTC().Format(http.TimeFormat)),
+				"/v1/customers/c0/usagesummary": says(200, `{"totalCost":1,"currencyCode":"EUR"}`),
+				recordsPath:                     faults(403, "900150", "The supplied role does not have the rights."),
+			},
+			`ok    token      the authority exchanged the refresh token for an access token
+FAIL  clock      this machine's clock is 10m30s behind Microsoft's
+                 to do: synchronise it, for instance with systemd-timesyncd or chrony
+ok    mfa        the sign-in had MFA
+ok    customers  Partner Center lists 1 customers
+ok    role       nothing says that the user may not read the usage
+ok    usage      "" has spent 1.00 EUR in the current billing period
+note  budgets    not known, since the usage records cannot be had: usagerecords: HTTP 403: code 900150: The supplied role does not have the rights. ` + ids + `
+ok    throttle   0 of 5 calls were refused as too many, 8 may be in flight now
+`, true,
 		},
 	}
 	for _, test := range tests {
@@ -183,6 +244,25 @@ func checkExit(t *testing.T, status int, stderr string, failed bool) {
 	}
 }
 
+// What was refused as too much is told, and so is what is left.
+func TestCheckWhenThrottled(t *testing.T) {
+	p := newPartner(t)
+	p.on(listPath, lists("A"))
+	refused := false
+	p.on("/v1/customers/c0/usagesummary", func(w http.ResponseWriter, r *http.Request) {
+		if !refused {
+			refused = true
+			says(http.StatusTooManyRequests, "", "Retry-After: 1")(w, r)
+			return
+		}
+		says(http.StatusOK, `{"totalCost":1,"currencyCode":"EUR"}`)(w, r)
+	})
+	status, stdout, stderr := run(t, p.flags("check")...)
+	if want := "note  throttle   1 of 6 calls were refused as too many, 4 may be in flight now\n"; status != 0 || !strings.HasSuffix(stdout, want) {
+		t.Errorf("The exit status is %d:\n%s%s", status, stdout, stderr)
+	}
+}
+
 // A sign-in without MFA is refused with code 900421, and nothing but another
 // sign-in helps.
 func TestCheckWithoutMFA(t *testing.T) {
@@ -191,10 +271,14 @@ func TestCheckWithoutMFA(t *testing.T) {
 	status, stdout, stderr := run(t, simulated(t, sim, "check")...)
 	const want = `ok    files      the credentials can be read, and the refresh token can be replaced
 ok    token      the authority exchanged the refresh token for an access token
+ok    clock      this machine's clock agrees with Microsoft's
 FAIL  mfa        customers: the sign-in had no MFA
                  to do: sign in again as a partner user with MFA and replace the refresh token file
 skip  customers  not tried, because of the failure above
+skip  role       not tried, because of the failure above
 skip  usage      not tried, because of the failure above
+skip  budgets    not tried, because of the failure above
+skip  throttle   not tried, because of the failure above
 `
 	if diff := cmp.Diff(want, stdout); diff != "" {
 		t.Error(diff)
@@ -211,9 +295,13 @@ func TestCheckWithoutNetwork(t *testing.T) {
 	const want = `ok    files      the credentials can be read, and the refresh token can be replaced
 FAIL  token      token: Post "http://ADDRESS/fake-partner.example/oauth2/v2.0/token": dial tcp ADDRESS: connect: connection refused
                  to do: check DNS, firewall and proxy between this machine and Microsoft
+note  clock      nobody has told the time
 skip  mfa        not tried, because of the failure above
 skip  customers  not tried, because of the failure above
+skip  role       not tried, because of the failure above
 skip  usage      not tried, because of the failure above
+skip  budgets    not tried, because of the failure above
+skip  throttle   not tried, because of the failure above
 `
 	if diff := cmp.Diff(want, strings.ReplaceAll(stdout, address, "ADDRESS")); diff != "" {
 		t.Error(diff)

@@ -17,6 +17,8 @@ const (
 	fakeSecret = "fake-client-secret"
 	tokenPath  = "/fake-partner.example/oauth2/v2.0/token"
 	listPath   = "/v1/customers"
+	// Of the two customers that the records have at first, one has a budget.
+	recordsPath = "/v1/customers/usagerecords"
 	// The ids with which fake answers come, for literal expectations.
 	fakeRequest     = "11111111-1111-4111-8111-111111111111"
 	fakeCorrelation = "22222222-2222-4222-8222-222222222222"
@@ -41,6 +43,7 @@ func newPartner(t *testing.T) *partner {
 	t.Helper()
 	p := &partner{t: t, tokenFile: write(t, "fake-refresh-0\n"), answers: map[string]http.HandlerFunc{}}
 	p.on(tokenPath, p.exchange)
+	p.on(recordsPath, says(http.StatusOK, `{"items":[{"resourceId":"c0","totalCost":1,"budget":{"amount":2}},{"resourceId":"c1","totalCost":1}]}`))
 	p.Server = httptest.NewServer(p)
 	t.Cleanup(p.Close)
 	return p

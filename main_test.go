@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -71,5 +73,41 @@ func TestExitStatus(t *testing.T) {
 	exit, ok := errors.AsType[*exec.ExitError](err)
 	if !ok || exit.ExitCode() != 2 {
 		t.Errorf("It ended with %v, want status 2", err)
+	}
+}
+
+// The man page has a title in one line, every command and the examples.
+func TestManPage(t *testing.T) {
+	page, err := program(t.Context(), "--help-man").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(string(page), "\n")
+	if !regexp.MustCompile(`^\.TH azure_csp_exporter 1 "" "azure_csp_exporter [^ "]+" "User Commands"$`).MatchString(lines[0]) {
+		t.Errorf("The title is %q", lines[0])
+	}
+	for _, part := range []string{`\fBserve `, `\fBdemo [<flags>]`, `\fB--cache.ttl=1h\fR`, `.SH "EXAMPLES"`, "azure_csp_exporter demo \\e\n    \\-\\-backfill=35d\n"} {
+		if !strings.Contains(string(page), part) {
+			t.Errorf("The man page lacks %q", part)
+		}
+	}
+}
+
+// A shell completes commands by their beginning, and flags.
+func TestCompletion(t *testing.T) {
+	for _, test := range []struct{ typed, want string }{
+		{"", "check"}, {"che", "check"}, {"demo --back", "--backfill"}, {"serve --cache", "--cache.ttl"},
+	} {
+		words := append([]string{"--completion-bash"}, strings.Split(test.typed, " ")...)
+		offered, err := program(t.Context(), words...).Output()
+		if err != nil || !slices.Contains(strings.Split(string(offered), "\n"), test.want) {
+			t.Errorf("%q is completed with %q, %v, want %s among them", test.typed, offered, err, test.want)
+		}
+	}
+	for _, shell := range []string{"bash", "zsh"} {
+		script, err := program(t.Context(), "--completion-script-"+shell).Output()
+		if err != nil || !strings.Contains(string(script), "--completion-bash") {
+			t.Errorf("The script for %s is %q, %v", shell, script, err)
+		}
 	}
 }

@@ -42,7 +42,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	app, logs, commands := newApplication(stdout, stderr)
 	exited := false
 	app.Terminate(func(int) { exited = true })
-	selected, err := app.Parse(args)
+	selected, err := app.Parse(completed(args))
 	switch {
 	case exited: // --help or --version
 		return exitOK
@@ -70,6 +70,8 @@ func newApplication(stdout, stderr io.Writer) (*kingpin.Application, *logFlags, 
 	app.Version(version.Print(name))
 	app.VersionFlag.Short('V')
 	app.HelpFlag.Short('h')
+	app.UsageTemplate(helpTemplate())
+	prepareManPage()
 	return app, newLogFlags(app), map[string]command{
 		"serve": newServe(app.Command("serve", "Serve the metrics. This is the default command.").Default()),
 		"demo":  newDemo(app.Command("demo", "Serve the metrics of a simulated partner, without credentials.")),

@@ -33,8 +33,9 @@ type documentedMetric struct {
 	Labels []string
 }
 
-// foreignFlags are flags of other programs that the README speaks of.
-var foreignFlags = []string{"data-urlencode", "no-healthcheck"}
+// foreignFlags are flags of other programs, or hidden ones, that the README speaks
+// of.
+var foreignFlags = []string{"data-urlencode", "no-healthcheck", "help-man", "completion-script-bash", "completion-script-zsh"}
 
 var quoted = regexp.MustCompile("`([^`]*)`")
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/breaker"
 )
 
 // refresh lists the customers if that is due, has the usage records confirm what
@@ -20,15 +21,15 @@ func (c *Cache) refresh() {
 	began := time.Now()
 	fetches := newFetches(c)
 	listErr := c.list(fetches)
-	if isPartnerWide(listErr) {
-		fetches.breaker.trip(listErr)
+	if breaker.IsPartnerWide(listErr) {
+		fetches.breaker.Trip(listErr)
 	}
-	if fetches.breaker.stopped() == nil {
+	if fetches.breaker.Stopped() == nil {
 		c.confirm(began)
 	}
 	fetches.ask(c.dueEntries())
 	answers := fetches.wait()
-	c.finish(began, listErr, fetches.breaker.stopped(), answers)
+	c.finish(began, listErr, fetches.breaker.Stopped(), answers)
 }
 
 // finish draws the conclusions of a refresh. It was a whole one if the customers
@@ -43,7 +44,7 @@ func (c *Cache) finish(began time.Time, listErr, stopped error, answers tally) {
 	if c.ctx.Err() != nil {
 		return
 	}
-	if isToken(stopped) {
+	if breaker.IsToken(stopped) {
 		c.listed, c.listDue = false, now
 		c.changed()
 	}

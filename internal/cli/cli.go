@@ -5,9 +5,11 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
+	"syscall"
 
 	"github.com/alecthomas/kingpin/v2"
 	"github.com/go-kit/log"
@@ -32,13 +34,14 @@ type command interface {
 
 // environment is what every command gets.
 type environment struct {
-	stdout io.Writer
-	logger log.Logger
+	stdout, stderr io.Writer
+	logger         log.Logger
 }
 
 // Run runs the program with the arguments after its name, until it is done or
 // the context ends, and returns the exit status.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	stderr = log.NewSyncWriter(stderr) // The log shares it with what else is said there.
 	app, logs, commands := newApplication(stdout, stderr)
 	exited := false
 	app.Terminate(func(int) { exited = true })
@@ -50,9 +53,11 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		complain(stderr, fmt.Errorf("%w, see --help", err))
 		return exitUsage
 	}
-	env := &environment{stdout: stdout, logger: logs.logger(stderr)}
+	env := &environment{stdout: stdout, stderr: stderr, logger: logs.logger(stderr)}
 	if err := commands[selected].run(ctx, env); err != nil {
-		complain(stderr, err)
+		if !errors.Is(err, syscall.EPIPE) { // Whoever was reading has read enough.
+			complain(stderr, err)
+		}
 		return exitFailed
 	}
 	return exitOK
@@ -73,8 +78,10 @@ func newApplication(stdout, stderr io.Writer) (*kingpin.Application, *logFlags, 
 	app.UsageTemplate(helpTemplate())
 	prepareManPage()
 	return app, newLogFlags(app), map[string]command{
-		"serve": newServe(app.Command("serve", "Serve the metrics. This is the default command.").Default()),
-		"demo":  newDemo(app.Command("demo", "Serve the metrics of a simulated partner, without credentials.")),
-		"check": newCheck(app.Command("check", "Say step by step whether credentials, MFA, permissions and data are in order.")),
+		"serve":     newServe(app.Command("serve", "Serve the metrics. This is the default command.").Default()),
+		"demo":      newDemo(app.Command("demo", "Serve the metrics of a simulated partner, without credentials.")),
+		"check":     newCheck(app.Command("check", "Say step by step whether credentials, MFA, permissions and data are in order.")),
+		"customers": newCustomers(app.Command("customers", "List the customers.")),
+		"usage":     newUsage(app.Command("usage", "Show what customers have spent in the current billing period, all of them or those that are named.")),
 	}
 }

@@ -37,6 +37,9 @@ type documentedMetric struct {
 // of.
 var foreignFlags = []string{"data-urlencode", "no-healthcheck", "help-man", "completion-script-bash", "completion-script-zsh"}
 
+// commandNames are the commands that the README's table of flags speaks of.
+var commandNames = []string{"serve", "demo", "check", "customers", "usage"}
+
 var quoted = regexp.MustCompile("`([^`]*)`")
 
 func TestDocsFlags(t *testing.T) {
@@ -49,7 +52,7 @@ func TestDocsFlags(t *testing.T) {
 
 func TestDocsFlagsInText(t *testing.T) {
 	known := slices.Clone(foreignFlags)
-	for _, command := range []string{"serve", "demo", "check"} {
+	for _, command := range commandNames {
 		for flag, value := range programFlags(command) {
 			known = append(known, flag)
 			if value == "true" {
@@ -154,12 +157,15 @@ func TestDocsVersion(t *testing.T) {
 // readmeFlags returns the defaults of each command's flags by the README's table.
 func readmeFlags(t *testing.T) map[string]map[string]string {
 	t.Helper()
-	commands := map[string]map[string]string{"serve": {}, "demo": {}, "check": {}}
+	commands := map[string]map[string]string{}
+	for _, command := range commandNames {
+		commands[command] = map[string]string{}
+	}
 	for _, row := range table(t, "flag") {
 		flag := strings.TrimPrefix(unquote(t, row[0]), "--")
 		of := strings.Split(row[1], ", ")
 		if row[1] == "all" {
-			of = []string{"serve", "demo", "check"}
+			of = commandNames
 		}
 		for _, command := range of {
 			if commands[command] == nil {
@@ -205,7 +211,7 @@ func programFlags(command string) map[string]string {
 			add(c.Flags)
 		}
 	}
-	if runtime.GOOS != "linux" && command != "check" {
+	if runtime.GOOS != "linux" && slices.Contains([]string{"serve", "demo"}, command) {
 		flags["web.systemd-socket"] = "off"
 	}
 	return flags

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/alecthomas/kingpin/v2"
 	"github.com/prometheus/common/version"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
@@ -21,16 +22,35 @@ type partnerFlags struct {
 }
 
 func (f *partnerFlags) define(to flagger) {
-	define(to, "partner.tenant-id", "The partner's Entra tenant, a GUID or a domain.", &f.tenantID, word).Required()
-	define(to, "partner.client-id", "The id of the application that is registered with the partner's tenant.", &f.clientID, word).Required()
+	for _, needed := range f.defineOptional(to) {
+		needed.Required()
+	}
+}
+
+// defineOptional leaves it to the command when to insist on the flags that every
+// call needs, which it returns.
+func (f *partnerFlags) defineOptional(to flagger) (needed []*kingpin.FlagClause) {
+	tenant := define(to, "partner.tenant-id", "The partner's Entra tenant, a GUID or a domain.", &f.tenantID, word)
+	id := define(to, "partner.client-id", "The id of the application that is registered with the partner's tenant.", &f.clientID, word)
 	to.Flag("partner.client-secret-file", "File with the application's secret, read anew for every token. A public client has none.").
 		StringVar(&f.secretFile)
-	to.Flag("partner.refresh-token-file", "File with the refresh token of the partner user. It is replaced whenever the token is rotated.").
-		Required().StringVar(&f.refreshTokenFile)
+	token := to.Flag("partner.refresh-token-file", "File with the refresh token of the partner user. It is replaced whenever the token is rotated.")
+	token.StringVar(&f.refreshTokenFile)
 	define(to, "partner.cloud", "National cloud of the partner: global, usgov or china.", &f.cloud, oneOf(cloudNames()...)).Default("global")
 	define(to, "partner.api-url", "Address of the API in place of the cloud's, for a proxy or a test.", &f.apiURL, baseURL)
 	define(to, "partner.login-url", "Address of the login authority in place of the cloud's, for a proxy or a test.", &f.loginURL, baseURL)
 	define(to, "api.timeout", "Limit of one call, with its retries and the wait for its turn.", &f.timeout, duration(time.Millisecond)).Default("60s")
+	return []*kingpin.FlagClause{tenant, id, token}
+}
+
+// connect returns a client of the partner that has called nobody yet.
+func (f *partnerFlags) connect(env *environment, concurrency int) (*client.Client, error) {
+	cfg, err := f.config()
+	if err != nil {
+		return nil, err
+	}
+	cfg.Logger, cfg.Concurrency = env.logger, concurrency
+	return client.New(cfg)
 }
 
 func cloudNames() []string {

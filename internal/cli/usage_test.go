@@ -1,0 +1,408 @@
+package cli_test
+
+import (
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/azure-csp-exporter/azure_csp_exporter/client/simulator"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cli"
+)
+
+// Periods that have ended make forecasts that do not depend on the time of the
+// test: they are the cost.
+const ended = `"billingStartDate":"2020-01-01T00:00:00Z","billingEndDate":"2020-02-01T00:00:00Z"`
+
+// spenders is a partner with five customers, one of each kind, and a sixth whom
+// nobody may see.
+func spenders(t *testing.T) *partner {
+	t.Helper()
+	p := newPartner(t)
+	p.on(listPath, lists("Contoso", "Ärger & Söhne", "株式会社ひまわり", "Fabrikam", "Adventure Works"))
+	for id, body := range map[string]string{
+		"c0": `{"totalCost":1500.5,"usdTotalCost":1600,"currencyCode":"EUR","budget":{"amount":1000},"lastModifiedDate":"2020-01-31T08:00:00Z",` + ended + `}`,
+		"c1": `{"totalCost":-20.25,"currencyLocale":"de-DE","budget":{},"billingStartDate":"2020-01-05T00:00:00-07:00","billingEndDate":"2020-02-04T00:00:00-07:00"}`,
+		"c2": `{"totalCost":250000,"currencyCode":"JPY","budget":{"amount":1000000},` + ended + `}`,
+		"c4": `{"totalCost":99.994,"currencyCode":"EUR","budget":{"amount":0}}`,
+	} {
+		p.on("/v1/customers/"+id+"/usagesummary", says(http.StatusOK, body))
+	}
+	p.on("/v1/customers/c3/usagesummary", faults(400, "3000", "Customer does not have usage data."))
+	return p
+}
+
+// listsAny answers with customers of any names, as lists does.
+func listsAny(t *testing.T, names ...string) http.HandlerFunc {
+	t.Helper()
+	var items []map[string]any
+	for i, name := range names {
+		items = append(items, map[string]any{"id": fmt.Sprintf("c%d", i), "companyProfile": map[string]string{"companyName": name}})
+	}
+	body, err := json.Marshal(map[string]any{"items": items})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return says(http.StatusOK, string(body))
+}
+
+func checkRun(t *testing.T, args []string, wantStatus int, wantOut, wantErr string) {
+	t.Helper()
+	status, stdout, stderr := run(t, args...)
+	if status != wantStatus {
+		t.Errorf("It ended with status %d, want %d", status, wantStatus)
+	}
+	if diff := cmp.Diff(wantOut, stdout); diff != "" {
+		t.Errorf("Standard output:\n%s", diff)
+	}
+	if diff := cmp.Diff(wantErr, stderr); diff != "" {
+		t.Errorf("Standard error:\n%s", diff)
+	}
+}
+
+func TestUsageTable(t *testing.T) {
+	const want = `NAME              ID  CURRENCY       COST      BUDGET  USED        FORECAST  FROM        TO          MODIFIED
+Contoso           c0  EUR         1500.50     1000.00  150% over    1500.50  2020-01-01  2020-01-31  2020-01-31
+Ärger & Söhne     c1  EUR          -20.25           -  -             -20.25  2020-01-05  2020-02-04  -
+株式会社ひまわり  c2  JPY       250000.00  1000000.00   25%       250000.00  2020-01-01  2020-01-31  -
+Fabrikam          c3  -                 -           -  no usage           -  -           -           -
+Adventure Works   c4  EUR           99.99        0.00  - over             -  -           -           -
+`
+	checkRun(t, spenders(t).flags("usage"), 0, want, "")
+}
+
+// Customers are sorted by name as in a telephone book, by amounts within their
+// currency, and by share across currencies. Who has no figure comes last.
+func TestUsageSort(t *testing.T) {
+	for order, want := range map[string]string{
+		"":            "c0 c1 c2 c3 c4",
+		"name":        "c4 c1 c0 c3 c2",
+		"cost":        "c0 c4 c1 c2 c3",
+		"forecast":    "c0 c1 c4 c2 c3",
+		"budget-used": "c0 c2 c4 c1 c3",
+	} {
+		for _, format := range []string{"table", "csv", "json"} {
+			t.Run(order+" "+format, func(t *testing.T) {
+				args := spenders(t).flags("usage", "--output="+format)
+				if order != "" {
+					args = append(args, "--sort="+order)
+				}
+				_, stdout, _ := run(t, args...)
+				got := strings.Join(regexp.MustCompile(`\bc\d\b`).FindAllString(stdout, -1), " ")
+				if got != want {
+					t.Errorf("They come as %s, want %s", got, want)
+				}
+			})
+		}
+	}
+}
+
+func TestUsageChooses(t *testing.T) {
+	for name, test := range map[string]struct {
+		more []string
+		want string
+	}{
+		"over budget":       {[]string{"--over-budget"}, "c0 c4"},
+		"part of a name":    {[]string{"--name=WORKS|söhne"}, "c1 c4"},
+		"anchored":          {[]string{"--name=^a"}, "c4"},
+		"every name":        {[]string{"--name="}, "c0 c1 c2 c3 c4"},
+		"nobody's name":     {[]string{"--name=nobody"}, ""},
+		"ids":               {[]string{"c3", "c1", " c1", "C3 "}, "c3 c1"},
+		"an id over budget": {[]string{"c1", "c0", "--over-budget"}, "c0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			status, stdout, stderr := run(t, spenders(t).flags("usage", test.more...)...)
+			got := strings.Join(regexp.MustCompile(`\bc\d\b`).FindAllString(stdout, -1), " ")
+			if status != 0 || stderr != "" || got != test.want {
+				t.Errorf("It shows %q with status %d, want %q: %s", got, status, test.want, stderr)
+			}
+			if test.want == "" && stdout != "" {
+				t.Errorf("It prints %q of nobody", stdout)
+			}
+		})
+	}
+}
+
+// Who is asked for by id costs no list of customers, and has the name that comes
+// with the usage.
+func TestUsageOfIDsListsNobody(t *testing.T) {
+	p := newPartner(t)
+	p.on("/v1/customers/A-b/usagesummary", says(200, `{"resourceName":"Contoso","totalCost":1,"currencyCode":"EUR"}`))
+	_, stdout, _ := run(t, p.flags("usage", "A-b", "--output=csv")...)
+	const want = `customer_id,customer_name,status,currency,total_cost,total_cost_usd,budget,budget_used,forecast,billing_period_start,billing_period_end,last_modified,fetched
+a-b,Contoso,ok,EUR,1,,,,,,,,NOW
+`
+	if diff := cmp.Diff(want, fetchedNow.ReplaceAllString(stdout, "NOW$1")); diff != "" {
+		t.Error(diff)
+	}
+}
+
+var fetchedNow = regexp.MustCompile(`\b20[2-9]\d-\d\d-\d\dT\d\d:\d\d:\d\dZ("?\}|\n)`)
+
+func TestUsageJSON(t *testing.T) {
+	_, stdout, _ := run(t, spenders(t).flags("usage", "--output=json")...)
+	const want = `[
+  {"customer_id": "c0", "customer_name": "Contoso", "status": "ok", "currency": "EUR", "total_cost": 1500.5, "total_cost_usd": 1600, "budget": 1000, "budget_used": 1.5005, "forecast": 1500.5, "billing_period_start": "2020-01-01T00:00:00Z", "billing_period_end": "2020-02-01T00:00:00Z", "last_modified": "2020-01-31T08:00:00Z", "fetched": "NOW"},
+  {"customer_id": "c1", "customer_name": "Ärger & Söhne", "status": "ok", "currency": "EUR", "total_cost": -20.25, "total_cost_usd": null, "budget": null, "budget_used": null, "forecast": -20.25, "billing_period_start": "2020-01-05T00:00:00-07:00", "billing_period_end": "2020-02-05T00:00:00-07:00", "last_modified": null, "fetched": "NOW"},
+  {"customer_id": "c2", "customer_name": "株式会社ひまわり", "status": "ok", "currency": "JPY", "total_cost": 250000, "total_cost_usd": null, "budget": 1000000, "budget_used": 0.25, "forecast": 250000, "billing_period_start": "2020-01-01T00:00:00Z", "billing_period_end": "2020-02-01T00:00:00Z", "last_modified": null, "fetched": "NOW"},
+  {"customer_id": "c3", "customer_name": "Fabrikam", "status": "no_usage", "currency": "", "total_cost": null, "total_cost_usd": null, "budget": null, "budget_used": null, "forecast": null, "billing_period_start": null, "billing_period_end": null, "last_modified": null, "fetched": null},
+  {"customer_id": "c4", "customer_name": "Adventure Works", "status": "ok", "currency": "EUR", "total_cost": 99.994, "total_cost_usd": null, "budget": 0, "budget_used": null, "forecast": null, "billing_period_start": null, "billing_period_end": null, "last_modified": null, "fetched": "NOW"}
+]
+`
+	if diff := cmp.Diff(want, fetchedNow.ReplaceAllString(stdout, "NOW$1")); diff != "" {
+		t.Error(diff)
+	}
+	var rows []map[string]any
+	if err := json.Unmarshal([]byte(stdout), &rows); err != nil || len(rows) != 5 || len(rows[3]) != 13 {
+		t.Errorf("It does not read as five objects: %v, %v", rows, err)
+	}
+	checkRun(t, spenders(t).flags("usage", "--output=json", "--name=nobody"), 0, "[]\n", "")
+}
+
+func TestUsageCSV(t *testing.T) {
+	p := spenders(t)
+	p.on(listPath, listsAny(t, `=HYPERLINK("x"), "y"`, "-1", "two\nlines", "\u001b[2J", "plain"))
+	_, stdout, _ := run(t, p.flags("usage", "--output=csv")...)
+	const want = `customer_id,customer_name,status,currency,total_cost,total_cost_usd,budget,budget_used,forecast,billing_period_start,billing_period_end,last_modified,fetched
+c0,"'=HYPERLINK(""x""), ""y""",ok,EUR,1500.5,1600,1000,1.5005,1500.5,2020-01-01T00:00:00Z,2020-02-01T00:00:00Z,2020-01-31T08:00:00Z,NOW
+c1,'-1,ok,EUR,-20.25,,,,-20.25,2020-01-05T00:00:00-07:00,2020-02-05T00:00:00-07:00,,NOW
+c2,"two
+lines",ok,JPY,250000,,1000000,0.25,250000,2020-01-01T00:00:00Z,2020-02-01T00:00:00Z,,NOW
+c3,` + "\uFFFD" + `[2J,no_usage,,,,,,,,,,
+c4,plain,ok,EUR,99.994,,0,,,,,,NOW
+`
+	if diff := cmp.Diff(want, fetchedNow.ReplaceAllString(stdout, "NOW$1")); diff != "" {
+		t.Error(diff)
+	}
+	if rows, err := csv.NewReader(strings.NewReader(stdout)).ReadAll(); err != nil || len(rows) != 6 {
+		t.Errorf("It does not read as six lines: %v", err)
+	}
+}
+
+// The others are printed where some fail. Every failure is told with its reason,
+// and what to do about it once.
+func TestUsageFailsInPart(t *testing.T) {
+	p := spenders(t)
+	p.on(listPath, listsAny(t, "Contoso", "Ärger \u001b[31m", "株式会社ひまわり", "Fabrikam", "Adventure Works"))
+	p.on("/v1/customers/c0/usagesummary", faults(403, "20002", "No relationship."))
+	p.on("/v1/customers/c1/usagesummary", says(403, `{"code":"20002","description":"No\u001b[31m relationship."}`))
+	p.on("/v1/customers/c4/usagesummary", faults(404, "60003", "Not found."))
+	checkRun(t, p.flags("usage"), 1, `NAME              ID  CURRENCY       COST      BUDGET  USED       FORECAST  FROM        TO          MODIFIED
+株式会社ひまわり  c2  JPY       250000.00  1000000.00   25%      250000.00  2020-01-01  2020-01-31  -
+Fabrikam          c3  -                 -           -  no usage          -  -           -           -
+`, `azure_csp_exporter: failed (permission): "Contoso": usagesummary of customer "c0": HTTP 403: code 20002: No relationship. (request 11111111-1111-4111-8111-111111111111, correlation 22222222-2222-4222-8222-222222222222)
+azure_csp_exporter: failed (permission): "Ärger \x1b[31m": usagesummary of customer "c1": HTTP 403: code 20002: No[31m relationship. (request 11111111-1111-4111-8111-111111111111, correlation 22222222-2222-4222-8222-222222222222)
+azure_csp_exporter: failed (client): "Adventure Works": usagesummary of customer "c4": HTTP 404: code 60003: Not found. (request 11111111-1111-4111-8111-111111111111, correlation 22222222-2222-4222-8222-222222222222)
+azure_csp_exporter: to do: the customer has ended the relationship, or not yet accepted it: renew it in Partner Center, or exclude the customer
+azure_csp_exporter: to do: the customer may have left or never bought anything: look it up in Partner Center, or exclude it
+azure_csp_exporter: error: not everything could be read: 3 failures
+`)
+}
+
+func TestUsageOfAnUnknownCustomer(t *testing.T) {
+	p := spenders(t)
+	p.on("/v1/customers/nobody/usagesummary", faults(404, "60003", "The tenant is not found."))
+	checkRun(t, p.flags("usage", "nobody", "c3", "--output=json"), 1, `[
+  {"customer_id": "c3", "customer_name": "", "status": "no_usage", "currency": "", "total_cost": null, "total_cost_usd": null, "budget": null, "budget_used": null, "forecast": null, "billing_period_start": null, "billing_period_end": null, "last_modified": null, "fetched": null}
+]
+`, `azure_csp_exporter: failed (client): usagesummary of customer "nobody": HTTP 404: code 60003: The tenant is not found. (request 11111111-1111-4111-8111-111111111111, correlation 22222222-2222-4222-8222-222222222222)
+azure_csp_exporter: to do: the customer may have left or never bought anything: look it up in Partner Center, or exclude it
+azure_csp_exporter: error: not everything could be read: 1 failure
+`)
+}
+
+// A list that breaks off has the usage of those shown who were listed.
+func TestListBreaksOff(t *testing.T) {
+	p := spenders(t)
+	p.on(listPath, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("MS-ContinuationToken") != "" {
+			says(403, `{"code":"900150","description":"No."}`)(w, r)
+			return
+		}
+		says(200, `{"items":[{"id":"c3","companyProfile":{"companyName":"Fabrikam"}}],"continuationToken":"more"}`)(w, r)
+	})
+	const wantErr = `azure_csp_exporter: failed (permission): customers: HTTP 403: code 900150: No. (request 11111111-1111-4111-8111-111111111111, correlation 22222222-2222-4222-8222-222222222222)
+azure_csp_exporter: to do: give the user who signed in the Admin agent role in Partner Center, then sign in again
+azure_csp_exporter: error: not everything could be read: 1 failure
+`
+	checkRun(t, p.flags("usage"), 1, `NAME      ID  CURRENCY  COST  BUDGET  USED      FORECAST  FROM  TO  MODIFIED
+Fabrikam  c3  -            -       -  no usage         -  -     -   -
+`, wantErr)
+	p.tokenFile = write(t, "fake-refresh-1\n") // The first exchange rotated it.
+	checkRun(t, p.flags("customers"), 1, `NAME      ID  DOMAIN  RELATIONSHIP
+Fabrikam  c3  -       -
+`, wantErr)
+}
+
+// Where everybody would fail, not everybody is asked for.
+func TestUsageGivesUp(t *testing.T) {
+	const customers = 200
+	sim := simulator.New(simulator.Config{Customers: simulator.Fleet(customers)})
+	refuse := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/usagesummary") {
+			faults(403, "900150", "The supplied role does not have the rights.")(w, r)
+			return
+		}
+		sim.ServeHTTP(w, r)
+	})
+	status, stdout, stderr := run(t, simulated(t, refuse, "usage", "--output=csv")...)
+	failed := strings.Count(stderr, "failed (permission)")
+	if status != 1 || strings.Count(stdout, "\n") != 1 || failed < 20 || failed > 20+8 {
+		t.Errorf("Status %d, %d failures:\n%s%s", status, failed, stdout, stderr)
+	}
+	if !strings.HasSuffix(stderr, fmt.Sprintf("\nazure_csp_exporter: error: gave up, since every customer would fail: not everything could be read: %d failures\n", failed)) {
+		t.Errorf("It ends with %q", stderr[max(len(stderr)-200, 0):])
+	}
+}
+
+// Without a token there is nobody to show, and one failure to tell.
+func TestUsageWithoutToken(t *testing.T) {
+	p := newPartner(t)
+	p.on(tokenPath, refuses("invalid_client", 7000215, "Invalid client secret provided."))
+	for _, command := range []string{"usage", "customers"} {
+		checkRun(t, p.flags(command), 1, "", `azure_csp_exporter: failed (auth): token: HTTP 400: code AADSTS7000215: invalid_client (request 11111111-1111-4111-8111-111111111111, correlation 22222222-2222-4222-8222-222222222222)
+azure_csp_exporter: to do: the client secret is wrong: create a new client secret in the app registration and write it to the client secret file
+azure_csp_exporter: error: not everything could be read: 1 failure
+`)
+	}
+}
+
+// Rows are printed as they arrive, in the order of the list, and no more calls
+// are in flight than configured.
+func TestUsageStreams(t *testing.T) {
+	const concurrency = 4
+	sim := simulator.New(simulator.Config{Customers: billed(60)})
+	sim.SetFaults(simulator.Faults{Latency: 20 * time.Millisecond}) // Calls overlap.
+	release := make(chan struct{})
+	last := "/v1/customers/" + billed(60)[59].ID + "/usagesummary"
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == last {
+			<-release
+		}
+		sim.ServeHTTP(w, r)
+	})
+	for _, format := range []string{"csv", "json"} {
+		t.Run(format, func(t *testing.T) {
+			release = make(chan struct{})
+			stdout, stderr, status := newOutput(), newOutput(), make(chan int, 1)
+			args := simulated(t, handler, "usage", "--output="+format, fmt.Sprintf("--api.concurrency=%d", concurrency))
+			go func() { status <- cli.Run(context.Background(), args, stdout, stderr) }()
+			stdout.await(t, strings.ToLower(billed(60)[58].ID))
+			close(release)
+			if got := <-status; got != 0 {
+				t.Errorf("It ended with status %d: %s", got, stderr)
+			}
+			from := 0
+			for i, customer := range billed(60) {
+				at := strings.Index(stdout.String()[from:], strings.ToLower(customer.ID))
+				if at < 0 {
+					t.Fatalf("Customer %d is not there or not in order", i)
+				}
+				from += at
+			}
+			if peak := sim.Stats().PeakInFlight; peak > concurrency || peak < 2 {
+				t.Errorf("%d calls were in flight, want up to %d", peak, concurrency)
+			}
+		})
+	}
+}
+
+// Ctrl-C ends it at once, whatever hangs.
+func TestUsageIsInterrupted(t *testing.T) {
+	p := spenders(t)
+	asked, hang := make(chan struct{}), make(chan struct{})
+	t.Cleanup(func() { close(hang) })
+	p.on("/v1/customers/c1/usagesummary", func(http.ResponseWriter, *http.Request) {
+		close(asked)
+		<-hang
+	})
+	ctx, interrupt := context.WithCancel(t.Context())
+	stdout, stderr, status := newOutput(), newOutput(), make(chan int, 1)
+	args := p.flags("usage")
+	go func() { status <- cli.Run(ctx, args, stdout, stderr) }()
+	<-asked
+	began := time.Now()
+	interrupt()
+	got := <-status
+	if got != 1 || stdout.String() != "" || stderr.String() != "azure_csp_exporter: error: interrupted\n" || time.Since(began) > patience/4 {
+		t.Errorf("It ended with status %d after %v and said %q and %q", got, time.Since(began), stdout, stderr)
+	}
+}
+
+// Whoever reads only the beginning is told nothing.
+func TestUsageIntoABrokenPipe(t *testing.T) {
+	for _, args := range [][]string{
+		{"--output=csv"}, {"--output=json"}, {"--output=table"}, {"--output=csv", "--sort=cost"},
+	} {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = r.Close()
+		var stderr strings.Builder
+		status := cli.Run(t.Context(), spenders(t).flags("usage", args...), w, &stderr)
+		_ = w.Close()
+		if status != 1 || stderr.String() != "" {
+			t.Errorf("%v ended with status %d and said %q, want 1 and nothing", args, status, &stderr)
+		}
+	}
+}
+
+// What cannot be written is an error of its own.
+func TestUsageIntoAFullDisk(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer func() { _ = full.Close() }()
+	var stderr strings.Builder
+	status := cli.Run(t.Context(), spenders(t).flags("customers"), full, &stderr)
+	if want := "azure_csp_exporter: error: write /dev/full: no space left on device\n"; status != 1 || stderr.String() != want {
+		t.Errorf("It ended with status %d and said %q, want 1 and %q", status, &stderr, want)
+	}
+}
+
+func TestCustomers(t *testing.T) {
+	p := newPartner(t)
+	p.on(listPath, says(200, `{"items":[
+		{"id":"C0","companyProfile":{"companyName":"Contoso","domain":"z.example"},"relationshipToPartner":"reseller"},
+		{"id":"c1","companyProfile":{"domain":"a.example"}},
+		{"id":"c2","companyProfile":{"companyName":"+1 \u0007\n\u202etxt","domain":"b.example"},"relationshipToPartner":"advisor"}]}`))
+	for name, test := range map[string]struct {
+		more []string
+		want string
+	}{
+		"table": {nil, `NAME       ID  DOMAIN     RELATIONSHIP
+Contoso    c0  z.example  reseller
+a.example  c1  a.example  -
++1 ` + "\uFFFD \uFFFD" + `txt  c2  b.example  advisor
+`},
+		"sorted by domain": {[]string{"--sort=domain"}, `NAME       ID  DOMAIN     RELATIONSHIP
+a.example  c1  a.example  -
++1 ` + "\uFFFD \uFFFD" + `txt  c2  b.example  advisor
+Contoso    c0  z.example  reseller
+`},
+		"csv": {[]string{"--output=csv", "--sort=name"}, `customer_id,customer_name,domain,relationship
+c2,"'+1 ` + "\uFFFD\n\u202e" + `txt",b.example,advisor
+c1,a.example,a.example,
+c0,Contoso,z.example,reseller
+`},
+		"json": {[]string{"--output=json", "--name=^cont"}, `[
+  {"customer_id": "c0", "customer_name": "Contoso", "domain": "z.example", "relationship": "reseller"}
+]
+`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p.tokenFile = write(t, fmt.Sprintf("fake-refresh-%d\n", p.exchanges))
+			checkRun(t, p.flags("customers", test.more...), 0, test.want, "")
+		})
+	}
+}

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
 	"runtime"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -230,4 +232,54 @@ func FuzzTable(f *testing.F) {
 			t.Errorf("%q is not printable", lines[1])
 		}
 	})
+}
+
+// hesitant answers for everybody but the first customer, until it is let go.
+type hesitant struct {
+	everything
+
+	asked   atomic.Int64
+	release chan struct{}
+}
+
+func (h *hesitant) UsageSummary(ctx context.Context, id string) (client.UsageSummary, error) {
+	if h.asked.Add(1); id == "0" {
+		<-h.release
+	}
+	return h.everything.UsageSummary(ctx, id)
+}
+
+// A slow answer stops the others only after a while, so that what waits to be
+// printed behind it is bounded.
+func TestEnquiryLooksAheadSoFar(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const concurrency = 4
+		h := &hesitant{release: make(chan struct{})}
+		e := &enquiry{source: h, customers: invented(5000), selects: func(string) bool { return true }, concurrency: concurrency, pagesAhead: 1, breaker: breaker.New(concurrency)}
+		go func() {
+			synctest.Wait()
+			// The first one has left the queue, and waits for its answer.
+			if asked := h.asked.Load(); asked != 1+lookahead*concurrency {
+				t.Errorf("%d were asked for beside a slow one, want %d", asked, 1+lookahead*concurrency)
+			}
+			close(h.release)
+		}()
+		rows := 0
+		for range e.outcomes(t.Context()) {
+			rows++
+		}
+		if rows != 5000 {
+			t.Errorf("%d rows came, want 5000", rows)
+		}
+	})
+}
+
+// Whatever a message holds, a failure is one line that steers no terminal.
+func TestFailuresAreOneLine(t *testing.T) {
+	var b strings.Builder
+	f := &failures{w: &b}
+	f.add("", errors.New("proxy said:\n\x1b[2J  no"))
+	if got, want := b.String(), "azure_csp_exporter: failed: proxy said: \uFFFD[2J no\n"; got != want {
+		t.Errorf("It says %q, want %q", got, want)
+	}
 }

@@ -155,8 +155,13 @@ func (a answer) series(prefix string) []string {
 // run runs a program that ends by itself.
 func run(t *testing.T, args ...string) (status int, stdout, stderr string) {
 	t.Helper()
+	return runFor(t, patience, args...)
+}
+
+func runFor(t *testing.T, longest time.Duration, args ...string) (status int, stdout, stderr string) {
+	t.Helper()
 	var out, errs strings.Builder
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), longest)
 	defer cancel()
 	status = cli.Run(ctx, args, &out, &errs)
 	if ctx.Err() != nil {

@@ -74,5 +74,6 @@ func newApplication(stdout, stderr io.Writer) (*kingpin.Application, *logFlags, 
 		"serve": newServe(app.Command("serve", "Serve the metrics. This is the default command.").Default()),
 		"demo":  newDemo(app.Command("demo", "Serve the metrics of a simulated partner, without credentials.")),
 		"check": newCheck(app.Command("check", "Say step by step whether credentials, MFA, permissions and data are in order.")),
+		"login": newLogin(app.Command("login", "Sign in as a user of the partner, store the refresh token, and check it.")),
 	}
 }

@@ -34,7 +34,7 @@ type documentedMetric struct {
 }
 
 // foreignFlags are flags of other programs that the README speaks of.
-var foreignFlags = []string{"data-urlencode", "no-healthcheck"}
+var foreignFlags = []string{"no-healthcheck"}
 
 var quoted = regexp.MustCompile("`([^`]*)`")
 
@@ -48,7 +48,7 @@ func TestDocsFlags(t *testing.T) {
 
 func TestDocsFlagsInText(t *testing.T) {
 	known := slices.Clone(foreignFlags)
-	for _, command := range []string{"serve", "demo", "check"} {
+	for _, command := range []string{"serve", "demo", "check", "login"} {
 		for flag, value := range programFlags(command) {
 			known = append(known, flag)
 			if value == "true" {
@@ -146,12 +146,12 @@ func TestDocsVersion(t *testing.T) {
 // readmeFlags returns the defaults of each command's flags by the README's table.
 func readmeFlags(t *testing.T) map[string]map[string]string {
 	t.Helper()
-	commands := map[string]map[string]string{"serve": {}, "demo": {}, "check": {}}
+	commands := map[string]map[string]string{"serve": {}, "demo": {}, "check": {}, "login": {}}
 	for _, row := range table(t, "flag") {
 		flag := strings.TrimPrefix(unquote(t, row[0]), "--")
 		of := strings.Split(row[1], ", ")
 		if row[1] == "all" {
-			of = []string{"serve", "demo", "check"}
+			of = []string{"serve", "demo", "check", "login"}
 		}
 		for _, command := range of {
 			if commands[command] == nil {
@@ -197,7 +197,7 @@ func programFlags(command string) map[string]string {
 			add(c.Flags)
 		}
 	}
-	if runtime.GOOS != "linux" && command != "check" {
+	if runtime.GOOS != "linux" && command != "check" && command != "login" {
 		flags["web.systemd-socket"] = "off"
 	}
 	return flags

@@ -320,11 +320,7 @@ func (t *tokens) refused(status int, err error) *Error {
 	retrieve, ok := errors.AsType[*oauth2.RetrieveError](err)
 	switch {
 	case ok:
-		e := readTokenError(retrieve.Body)
-		e.StatusCode = status
-		e.RetryAfter = retryAfter(retrieve.Response.Header.Get("Retry-After"))
-		e.Reason = reasonOfTokenError(status, e.Code, e.Description)
-		return t.failure(e)
+		return t.failure(tokenRefusal(status, retrieve.Response.Header, retrieve.Body))
 	case status == 0:
 		return t.failure(&Error{Reason: reasonOfCause(err), Err: t.scrubError(err)})
 	}

@@ -8,6 +8,15 @@ import (
 
 var aadsts = regexp.MustCompile(`AADSTS[0-9]{4,8}\b`)
 
+// tokenRefusal makes an error of an answer that is not a token.
+func tokenRefusal(status int, header http.Header, body []byte) *Error {
+	e := readTokenError(body)
+	e.StatusCode = status
+	e.RetryAfter = retryAfter(header.Get("Retry-After"))
+	e.Reason = reasonOfTokenError(status, e.Code, e.Description)
+	return e
+}
+
 // readTokenError reads {error, error_description, trace_id, correlation_id}.
 func readTokenError(body []byte) *Error {
 	var w struct {
@@ -47,7 +56,8 @@ func oauthError(s string) string {
 	case "invalid_request", "invalid_client", "invalid_grant", "unauthorized_client",
 		"unsupported_grant_type", "invalid_scope", "invalid_resource", "access_denied",
 		"interaction_required", "consent_required", "login_required",
-		"temporarily_unavailable", "server_error":
+		"temporarily_unavailable", "server_error",
+		"authorization_declined", "expired_token", "code_expired", "bad_verification_code":
 		return s
 	}
 	return "the token endpoint refused"
@@ -57,9 +67,9 @@ func reasonOfTokenError(status int, code, name string) Reason {
 	switch {
 	case name == "temporarily_unavailable", name == "server_error", code == "AADSTS90033":
 		return ReasonServer
-	case code == "AADSTS50076", code == "AADSTS50078", code == "AADSTS50079":
+	case code == "AADSTS50074", code == "AADSTS50076", code == "AADSTS50078", code == "AADSTS50079":
 		return ReasonMFA
-	case code == "AADSTS65001":
+	case code == "AADSTS65001", code == "AADSTS65004", code == "AADSTS50105":
 		return ReasonPermission
 	case status == http.StatusTooManyRequests, status == http.StatusRequestTimeout, status >= http.StatusInternalServerError:
 		return reasonOfStatus(status, "", "")

@@ -21,6 +21,9 @@
 //	}
 //	customers, err := c.Customers(ctx)
 //
+// [SignIn] gets that first refresh token: it shows the user where to sign in and
+// with which code, and waits until that is done.
+//
 // Every method takes a context and ends with it; [Config.Timeout] bounds each
 // call besides. A Client is safe for concurrent use, and how many calls it
 // makes at once is up to the caller.

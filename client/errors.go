@@ -126,6 +126,9 @@ func (e *Error) Remedy() string {
 	if remedy, ok := remediesByCode[e.Code]; ok {
 		return remedy
 	}
+	if remedy, ok := remediesByDescription[e.Description]; ok {
+		return remedy
+	}
 	return remediesByReason[e.Reason]
 }
 
@@ -134,6 +137,12 @@ const (
 	renewSecret  = "create a new client secret in the app registration and write it to the client secret file"
 	grantConsent = "let an administrator consent to the application's permission on Microsoft Partner Center"
 	notFound     = "the customer may have left or never bought anything: look it up in Partner Center, or exclude it"
+	exemptUser   = "Conditional Access blocks the sign-in: exempt the user or the address this program runs at"
+	trustDevice  = "Conditional Access blocks the device of the sign-in: sign in on one that it trusts, or exempt the user"
+	rightTenant  = "the authority does not know the tenant: check tenant and cloud"
+	rightUser    = "the user is not of this tenant: sign in as a user of the partner's own tenant"
+	declareAPI   = "add the permission on Microsoft Partner Center to the app registration, and let an administrator consent to it"
+	newCode      = "start the sign-in again, and enter the new code before it expires"
 	grantRole    = "give the user who signed in the Admin agent role in Partner Center, then sign in again"
 )
 
@@ -146,7 +155,7 @@ var remediesByCode = map[string]string{
 	codeNotFound:       notFound,
 	codeNoTenant:       notFound,
 	"900308":           grantRole,
-	"900309":           "Conditional Access blocks the sign-in: exempt the user or the address this program runs at",
+	"900309":           exemptUser,
 	"AADSTS700082":     "the refresh token died of 90 idle days: " + signInAgain,
 	"AADSTS70000":      "the grant was revoked or expired: " + signInAgain,
 	"AADSTS50173":      "the grant was revoked, for instance by a new password: " + signInAgain,
@@ -157,9 +166,45 @@ var remediesByCode = map[string]string{
 	"AADSTS700007":     "the refresh token belongs to another client id: use that id, or " + signInAgain,
 	"AADSTS7000215":    "the client secret is wrong: " + renewSecret,
 	"AADSTS7000222":    "the client secret expired: " + renewSecret,
-	"AADSTS53003":      "Conditional Access blocks the sign-in: exempt the user or the address this program runs at",
+	"AADSTS7000218":    "the application has to prove who it is: give the program its client secret, or choose to allow public client flows in the app registration",
+	"AADSTS700016":     "the tenant does not know the application: check client id, tenant and cloud",
+	"AADSTS50194":      "the application is for its own tenant only: give that tenant's id or domain",
+	"AADSTS90002":      rightTenant,
+	"AADSTS900023":     rightTenant,
+	"AADSTS50020":      rightUser,
+	"AADSTS50034":      rightUser,
+	"AADSTS50057":      "the user's account is disabled: enable it, or sign in as another partner user",
+	"AADSTS50105":      "the application is open to assigned users only: assign the user who signs in to it",
+	"AADSTS65004":      "the user declined to consent: sign in again and accept, or " + grantConsent,
+	"AADSTS65005":      declareAPI,
+	"AADSTS650057":     declareAPI,
+	"AADSTS70018":      "the authority does not know the code: " + newCode,
+	"AADSTS70019":      "the code expired before anybody signed in: " + newCode,
+	"AADSTS50074":      "MFA is needed: " + signInAgain,
+	"AADSTS53000":      trustDevice,
+	"AADSTS53001":      trustDevice,
+	"AADSTS53002":      "Conditional Access approves of other applications only: exempt this one or the user",
+	"AADSTS530036":     "Conditional Access blocks sign-ins by device code: exempt the user from the policy on authentication flows",
+	"AADSTS53003":      exemptUser,
 	"AADSTS90038":      "the application belongs to another national cloud: choose the cloud of the tenant",
 	"AADSTS50126":      "user name or password are wrong: " + signInAgain,
+}
+
+// What an Error of SignIn says where the authority says nothing.
+const (
+	noRefreshToken = "the answer has no refresh token"
+	codeExpired    = "the code expired before anybody signed in"
+)
+
+// remediesByDescription is for what OAuth 2.0 has a name for and no code.
+var remediesByDescription = map[string]string{
+	"authorization_declined": "the user declined: sign in again and accept",
+	"access_denied":          "the user or the authority declined: sign in again and accept",
+	"expired_token":          codeExpired + ": " + newCode,
+	"code_expired":           codeExpired + ": " + newCode,
+	codeExpired:              newCode,
+	"bad_verification_code":  "the authority does not know the code: " + newCode,
+	noRefreshToken:           "let the application have offline_access: " + grantConsent + ", then sign in again",
 }
 
 var remediesByReason = map[Reason]string{

@@ -20,6 +20,10 @@ func (t *tokens) scrub(s string, more ...string) string {
 	t.mu.Lock()
 	secrets := slices.Concat(more, []string{t.access, t.refresh, t.stored, t.secret})
 	t.mu.Unlock()
+	return scrub(s, secrets)
+}
+
+func scrub(s string, secrets []string) string {
 	for _, secret := range secrets {
 		if secret != "" {
 			s = strings.ReplaceAll(s, secret, redacted)

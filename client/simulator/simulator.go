@@ -54,6 +54,8 @@ type Simulator struct {
 	byID      map[string]Customer
 	access    map[string]time.Time // by token, until when it is valid
 	refresh   map[string]bool
+	devices   map[string]*device // by device code, nil once it is spent
+	signIn    SignIn
 	serial    int
 	faults    Faults
 	dice      dice
@@ -83,11 +85,13 @@ func New(cfg Config) *Simulator {
 		config:  cfg,
 		access:  map[string]time.Time{},
 		refresh: map[string]bool{RefreshToken: true},
+		devices: map[string]*device{},
 		dice:    newDice(),
 		stats:   Stats{Calls: map[client.Endpoint]int{}},
 	}
 	s.SetCustomers(cfg.Customers)
 	s.mux.HandleFunc("/{tenant}/oauth2/v2.0/token", s.serveToken)
+	s.mux.HandleFunc("/{tenant}/oauth2/v2.0/devicecode", s.serveDeviceCode)
 	s.mux.HandleFunc("/v1/customers", s.api(client.EndpointCustomers, s.serveCustomers))
 	s.mux.HandleFunc("/v1/customers/usagerecords", s.api(client.EndpointUsageRecords, s.serveRecords))
 	s.mux.HandleFunc("/v1/customers/{id}/usagesummary", s.api(client.EndpointUsageSummary, s.serveSummary))

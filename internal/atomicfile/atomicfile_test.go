@@ -37,3 +37,19 @@ func TestWriteWithoutFolder(t *testing.T) {
 		t.Error("a file was written into a folder that does not exist")
 	}
 }
+
+// A probe tells whether a file could be written, and leaves nothing behind.
+func TestProbe(t *testing.T) {
+	folder := t.TempDir()
+	if err := atomicfile.Probe(filepath.Join(folder, "file")); err != nil {
+		t.Error(err)
+	}
+	if entries, err := os.ReadDir(folder); err != nil || len(entries) != 0 {
+		t.Errorf("%v, %v", entries, err)
+	}
+	for _, path := range []string{folder, filepath.Join(folder, "none", "file")} {
+		if atomicfile.Probe(path) == nil || atomicfile.Write(path, nil) == nil {
+			t.Errorf("%s can be written", path)
+		}
+	}
+}

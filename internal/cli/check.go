@@ -38,8 +38,14 @@ func (c *checkCommand) run(ctx context.Context, env *environment) error {
 	if err != nil {
 		return err
 	}
+	cfg.Logger = env.logger
+	return examine(ctx, cfg, report)
+}
+
+// examine reports whether credentials, permissions and data are in order.
+func examine(ctx context.Context, cfg client.Config, report *report) error {
 	calls := &callCount{}
-	cfg.Logger, cfg.Trace = env.logger, calls.trace
+	cfg.Trace = calls.trace
 	partner, err := client.New(cfg)
 	if err != nil {
 		return err

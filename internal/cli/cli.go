@@ -83,5 +83,6 @@ func newApplication(stdout, stderr io.Writer) (*kingpin.Application, *logFlags, 
 		"check":     newCheck(app.Command("check", "Say step by step whether credentials, MFA, permissions and data are in order.")),
 		"customers": newCustomers(app.Command("customers", "List the customers.")),
 		"usage":     newUsage(app.Command("usage", "Show what customers have spent in the current billing period, all of them or those that are named.")),
+		"login":     newLogin(app.Command("login", "Sign in as a user of the partner, store the refresh token, and check it.")),
 	}
 }

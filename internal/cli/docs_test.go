@@ -35,10 +35,10 @@ type documentedMetric struct {
 
 // foreignFlags are flags of other programs, or hidden ones, that the README speaks
 // of.
-var foreignFlags = []string{"data-urlencode", "no-healthcheck", "help-man", "completion-script-bash", "completion-script-zsh"}
+var foreignFlags = []string{"no-healthcheck", "help-man", "completion-script-bash", "completion-script-zsh"}
 
 // commandNames are the commands that the README's table of flags speaks of.
-var commandNames = []string{"serve", "demo", "check", "customers", "usage"}
+var commandNames = []string{"serve", "demo", "check", "login", "customers", "usage"}
 
 var quoted = regexp.MustCompile("`([^`]*)`")
 

@@ -64,13 +64,18 @@ func cloudNames() []string {
 // config checks the files, so that what is wrong with them is said at the start
 // and not at the first exchange of tokens, which would cost the refresh token.
 func (f *partnerFlags) config() (client.Config, error) {
+	if err := readable(f.refreshTokenFile); err != nil {
+		return client.Config{}, fmt.Errorf("--partner.refresh-token-file: %w", err)
+	}
+	return f.signInConfig()
+}
+
+// signInConfig does without a refresh token, which a sign-in brings.
+func (f *partnerFlags) signInConfig() (client.Config, error) {
 	if f.secretFile != "" {
 		if err := readable(f.secretFile); err != nil {
 			return client.Config{}, fmt.Errorf("--partner.client-secret-file: %w", err)
 		}
-	}
-	if err := readable(f.refreshTokenFile); err != nil {
-		return client.Config{}, fmt.Errorf("--partner.refresh-token-file: %w", err)
 	}
 	if err := writable(filepath.Dir(f.refreshTokenFile)); err != nil {
 		return client.Config{}, fmt.Errorf("--partner.refresh-token-file: its folder must be writable to store the rotated token: %w", err)

@@ -74,7 +74,7 @@ func (p *partner) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !ok:
 		p.t.Errorf("%s %s was asked for, which does not exist", r.Method, r.URL)
 		w.WriteHeader(http.StatusNotFound)
-	case r.URL.Path == tokenPath:
+	case r.URL.Path == tokenPath, r.URL.Path == devicePath:
 		serve(w, r)
 	default:
 		p.checkHeaders(r)

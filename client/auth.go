@@ -285,7 +285,7 @@ func (t *tokens) reload() {
 func (t *tokens) load() error {
 	token, modified, err := readSecret(t.file)
 	if err != nil {
-		return fmt.Errorf("refresh token file: %w", err)
+		return &ConfigError{Field: "RefreshTokenFile", Err: err}
 	}
 	t.take(token, modified)
 	return nil
@@ -303,7 +303,7 @@ func (t *tokens) loadSecret() error {
 	}
 	secret, _, err := readSecret(t.secretFile)
 	if err != nil {
-		return fmt.Errorf("client secret file: %w", err)
+		return &ConfigError{Field: "ClientSecretFile", Err: err}
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()

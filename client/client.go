@@ -67,7 +67,7 @@ type Client struct {
 }
 
 // New returns a client that has read the refresh token but called nobody. It
-// fails if an address or a file cannot be read.
+// fails if an address cannot be read, or as [Config.CheckFiles] does.
 func New(cfg Config) (*Client, error) {
 	base, err := parseBase(cfg.Cloud.APIURL)
 	if err != nil {
@@ -76,6 +76,9 @@ func New(cfg Config) (*Client, error) {
 	login, err := parseBase(cfg.Cloud.LoginURL)
 	if err != nil {
 		return nil, fmt.Errorf("login address: %w", err)
+	}
+	if err := cfg.CheckFiles(); err != nil {
+		return nil, err
 	}
 	cfg = cfg.withDefaults()
 	c := &Client{

@@ -122,7 +122,7 @@ func TestCheckRefusesBadFiles(t *testing.T) {
 	p := newPartner(t)
 	p.tokenFile = filepath.Join(filepath.Dir(p.tokenFile), "missing")
 	status, stdout, stderr := run(t, p.flags("check")...)
-	want := "azure_csp_exporter: error: --partner.refresh-token-file: open " + p.tokenFile + ": no such file or directory\n"
+	want := "azure_csp_exporter: error: --partner.refresh-token-file: stat " + p.tokenFile + ": no such file or directory\n"
 	if status != 1 || stdout != "" || stderr != want {
 		t.Errorf("It ended with status %d and said %q and %q, want 1 and %q", status, stdout, stderr, want)
 	}

@@ -1,10 +1,8 @@
 package cli
 
 import (
-	"bytes"
+	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/prometheus/common/version"
@@ -44,17 +42,6 @@ func cloudNames() []string {
 // config checks the files, so that what is wrong with them is said at the start
 // and not at the first exchange of tokens, which would cost the refresh token.
 func (f *partnerFlags) config() (client.Config, error) {
-	if f.secretFile != "" {
-		if err := readable(f.secretFile); err != nil {
-			return client.Config{}, fmt.Errorf("--partner.client-secret-file: %w", err)
-		}
-	}
-	if err := readable(f.refreshTokenFile); err != nil {
-		return client.Config{}, fmt.Errorf("--partner.refresh-token-file: %w", err)
-	}
-	if err := writable(filepath.Dir(f.refreshTokenFile)); err != nil {
-		return client.Config{}, fmt.Errorf("--partner.refresh-token-file: its folder must be writable to store the rotated token: %w", err)
-	}
 	cloud, _ := client.CloudByName(f.cloud)
 	if f.apiURL != "" {
 		cloud.APIURL = f.apiURL
@@ -62,7 +49,7 @@ func (f *partnerFlags) config() (client.Config, error) {
 	if f.loginURL != "" {
 		cloud.LoginURL = f.loginURL
 	}
-	return client.Config{
+	cfg := client.Config{
 		Cloud:            cloud,
 		TenantID:         f.tenantID,
 		ClientID:         f.clientID,
@@ -70,7 +57,23 @@ func (f *partnerFlags) config() (client.Config, error) {
 		RefreshTokenFile: f.refreshTokenFile,
 		Timeout:          f.timeout,
 		UserAgent:        userAgent(),
-	}, nil
+	}
+	return cfg, flagError(cfg.CheckFiles())
+}
+
+// fileFlags are the flags behind the fields of the client's configuration.
+var fileFlags = map[string]string{
+	"ClientSecretFile": "--partner.client-secret-file",
+	"RefreshTokenFile": "--partner.refresh-token-file",
+}
+
+// flagError names the flag where the client names a field.
+func flagError(err error) error {
+	e, ok := errors.AsType[*client.ConfigError](err)
+	if !ok {
+		return err
+	}
+	return fmt.Errorf("%s: %w", fileFlags[e.Field], e.Err)
 }
 
 func userAgent() string {
@@ -78,23 +81,4 @@ func userAgent() string {
 		return name + "/devel"
 	}
 	return name + "/" + version.Version
-}
-
-func readable(file string) error {
-	content, err := os.ReadFile(file)
-	if err == nil && len(bytes.TrimSpace(content)) == 0 {
-		return fmt.Errorf("%s is empty", file)
-	}
-	return err
-}
-
-func writable(folder string) error {
-	probe, err := os.CreateTemp(folder, ".writable-*")
-	if err != nil {
-		return err
-	}
-	if err := probe.Close(); err != nil {
-		return err
-	}
-	return os.Remove(probe.Name())
 }

@@ -33,6 +33,13 @@ type Config struct {
 	// ClientSecretFile holds the application's secret. It is read anew for every
 	// token. A public client has none.
 	ClientSecretFile string
+	// CertificateFile holds, in place of a secret, a certificate that is registered
+	// with the application, as PEM. Those of its authorities may follow it. It is
+	// read anew for every token.
+	CertificateFile string
+	// CertificateKeyFile holds the certificate's private key, RSA or EC, as PEM. If
+	// it is "", the key is in CertificateFile.
+	CertificateKeyFile string
 	// RefreshTokenFile holds the refresh token of the partner user. It is
 	// replaced whenever the token is rotated, so its folder must be writable.
 	RefreshTokenFile string
@@ -73,8 +80,7 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("API address: %w", err)
 	}
-	login, err := parseBase(cfg.Cloud.LoginURL)
-	if err != nil {
+	if _, err := parseBase(cfg.Cloud.LoginURL); err != nil {
 		return nil, fmt.Errorf("login address: %w", err)
 	}
 	if err := cfg.CheckFiles(); err != nil {
@@ -89,10 +95,10 @@ func New(cfg Config) (*Client, error) {
 		throttle: newThrottle(cfg.Concurrency),
 	}
 	c.http = newHTTPClient(&transport{base: cfg.Transport, throttle: c.throttle, trace: cfg.Trace})
-	if c.tokens, err = newTokens(cfg, login, c); err != nil {
+	if c.tokens, err = newTokens(cfg, c); err != nil {
 		return nil, err
 	}
-	for _, file := range []string{cfg.RefreshTokenFile, cfg.ClientSecretFile} {
+	for _, file := range cfg.secretFiles() {
 		c.warnIfPublic(file)
 	}
 	return c, nil
@@ -124,6 +130,10 @@ func (c *Client) ConcurrencyLimit() int { return c.throttle.allowed() }
 // RefreshTokenIssued returns when the stored refresh token was issued: when it
 // was last rotated, or when the file was written that it was read from.
 func (c *Client) RefreshTokenIssued() time.Time { return c.tokens.issued() }
+
+// CertificateExpiry returns when the certificate expires that was read last, or
+// zero if the application has none.
+func (c *Client) CertificateExpiry() time.Time { return c.tokens.certificateExpiry() }
 
 // closeTimeout bounds how long Close waits for an exchange of tokens.
 const closeTimeout = 2 * time.Second

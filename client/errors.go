@@ -132,6 +132,7 @@ func (e *Error) Remedy() string {
 const (
 	signInAgain  = "sign in again as a partner user with MFA and replace the refresh token file"
 	renewSecret  = "create a new client secret in the app registration and write it to the client secret file"
+	register     = "upload the certificate to the app registration, or name the one that is registered there"
 	grantConsent = "let an administrator consent to the application's permission on Microsoft Partner Center"
 	notFound     = "the customer may have left or never bought anything: look it up in Partner Center, or exclude it"
 	grantRole    = "give the user who signed in the Admin agent role in Partner Center, then sign in again"
@@ -157,13 +158,16 @@ var remediesByCode = map[string]string{
 	"AADSTS700007":     "the refresh token belongs to another client id: use that id, or " + signInAgain,
 	"AADSTS7000215":    "the client secret is wrong: " + renewSecret,
 	"AADSTS7000222":    "the client secret expired: " + renewSecret,
+	"AADSTS700027":     "the certificate is not registered with the application, or its key is another: " + register,
+	"AADSTS700024":     "the clock of this machine is wrong: set it",
+	"AADSTS700023":     "the assertion is for another address: use the address of the login authority itself",
 	"AADSTS53003":      "Conditional Access blocks the sign-in: exempt the user or the address this program runs at",
 	"AADSTS90038":      "the application belongs to another national cloud: choose the cloud of the tenant",
 	"AADSTS50126":      "user name or password are wrong: " + signInAgain,
 }
 
 var remediesByReason = map[Reason]string{
-	ReasonAuth:       "check tenant, client id, client secret and refresh token; if they are right, " + signInAgain,
+	ReasonAuth:       "check tenant, client id, client secret or certificate, and refresh token; if they are right, " + signInAgain,
 	ReasonMFA:        signInAgain,
 	ReasonPermission: grantRole + "; also check that the application has consent",
 	ReasonThrottled:  "wait; if it lasts, lower the number of concurrent calls or raise the cache's TTL",

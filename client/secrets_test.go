@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"context"
+	"crypto/elliptic"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 	"github.com/go-kit/log"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/testcert"
 )
 
 // secrets are all that a server learns from a client. They have characters that
@@ -54,7 +56,7 @@ func echo(r *http.Request) string {
 		r.Header.Get("Authorization"),
 		strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "),
 		url.QueryEscape(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")),
-		form.Encode(), form.Get("client_secret"), form.Get("refresh_token"),
+		form.Encode(), form.Get("client_secret"), form.Get("client_assertion"), form.Get("refresh_token"),
 	}, " ")
 }
 
@@ -151,6 +153,32 @@ func TestSecretsStayOutOfErrorsOfTheAPI(t *testing.T) {
 			}
 			if text := leak(lines.String()); text != "" {
 				t.Errorf("The log says %q", text)
+			}
+		})
+	}
+}
+
+// The same holds of an assertion, by which somebody else could pass for the
+// application while it lives, and of the key that signed it.
+func TestAssertionsStayOutOfErrors(t *testing.T) {
+	for name, answer := range hostile {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t)
+			s.on(tokenPath, answer)
+			cfg := s.config()
+			withCertificate(t, &cfg, testcert.EC(t, elliptic.P256()), farFuture)
+			key := strings.Split(read(t, cfg.CertificateKeyFile), "\n")[1]
+			var lines strings.Builder
+			cfg.Logger = log.NewLogfmtLogger(log.NewSyncWriter(&lines))
+			err := newClient(t, cfg).Authenticate(t.Context())
+			assertion := s.calls(tokenPath)[0].Form.Get("client_assertion")
+			parts := strings.Split(assertion, ".")
+			for _, text := range append(texts(err), lines.String()) {
+				for _, secret := range []string{assertion, parts[1], parts[2], key} {
+					if err == nil || secret == "" || strings.Contains(text, secret) {
+						t.Errorf("An error, its cause or the log says %q", text)
+					}
+				}
 			}
 		})
 	}

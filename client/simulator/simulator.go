@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"crypto/rand"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -35,6 +36,9 @@ type Config struct {
 	Customers []Customer
 	// PublicClient says that the application has no secret.
 	PublicClient bool
+	// Certificate, if set, is what the application proves itself with in place of a
+	// secret.
+	Certificate *x509.Certificate
 	// TokenLife is how long an access token is valid, an hour if zero.
 	TokenLife time.Duration
 	// StrictRotation makes a refresh token die as soon as it was exchanged. Entra
@@ -54,6 +58,7 @@ type Simulator struct {
 	byID      map[string]Customer
 	access    map[string]time.Time // by token, until when it is valid
 	refresh   map[string]bool
+	asserted  map[string]bool // ids of assertions that were used
 	serial    int
 	faults    Faults
 	dice      dice
@@ -79,12 +84,13 @@ func New(cfg Config) *Simulator {
 		cfg.Now = time.Now
 	}
 	s := &Simulator{
-		mux:     http.NewServeMux(),
-		config:  cfg,
-		access:  map[string]time.Time{},
-		refresh: map[string]bool{RefreshToken: true},
-		dice:    newDice(),
-		stats:   Stats{Calls: map[client.Endpoint]int{}},
+		mux:      http.NewServeMux(),
+		config:   cfg,
+		access:   map[string]time.Time{},
+		refresh:  map[string]bool{RefreshToken: true},
+		asserted: map[string]bool{},
+		dice:     newDice(),
+		stats:    Stats{Calls: map[client.Endpoint]int{}},
 	}
 	s.SetCustomers(cfg.Customers)
 	s.mux.HandleFunc("/{tenant}/oauth2/v2.0/token", s.serveToken)

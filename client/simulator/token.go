@@ -41,17 +41,14 @@ func (s *Simulator) tokenRefusal(r *http.Request) *tokenError {
 		return &tokenError{http.StatusBadRequest, "invalid_request", 900144, "The form cannot be read."}
 	}
 	form := r.PostForm
-	secret := ClientSecret
-	if s.config.PublicClient {
-		secret = ""
-	}
+	credential := s.credentialRefusal(r)
 	switch {
 	case r.PathValue("tenant") != TenantID:
 		return &tokenError{http.StatusBadRequest, "invalid_request", 90002, "Tenant not found."}
 	case form.Get("client_id") != ClientID:
 		return &tokenError{http.StatusBadRequest, "unauthorized_client", 700016, "Application not found in the directory."}
-	case form.Get("client_secret") != secret:
-		return &tokenError{http.StatusUnauthorized, "invalid_client", 7000215, "Invalid client secret provided."}
+	case credential != nil:
+		return credential
 	case form.Get("grant_type") != "refresh_token":
 		return &tokenError{http.StatusBadRequest, "unsupported_grant_type", 70003, "The grant type is not supported."}
 	case !sameScope(form.Get("scope")):

@@ -63,6 +63,8 @@ func TestWrongFlagsAreNamed(t *testing.T) {
 		{"no certificate", "--web.config.file", []string{"--web.config.file=" + write(t, "tls_server_config:\n  cert_file: missing\n  key_file: missing\n")}},
 		{"port in use", "--web.listen-address", []string{"--web.listen-address=" + taken.Addr().String(), "--log.level=error"}},
 		{"no address", "--web.listen-address", []string{"--web.listen-address=here", "--log.level=error"}},
+		{"with a secret", "--partner.certificate-file", []string{"--partner.certificate-file=" + write(t, "x")}},
+		{"without a certificate", "--partner.certificate-key-file", []string{"--partner.certificate-key-file=" + write(t, "x")}},
 		{"unknown level", "--log.level", []string{"--log.level=trace"}},
 		{"unknown format", "--log.format", []string{"--log.format=xml"}},
 		{"unknown flag", "--bogus", []string{"--bogus"}},

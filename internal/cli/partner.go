@@ -14,6 +14,7 @@ import (
 type partnerFlags struct {
 	tenantID, clientID           string
 	secretFile, refreshTokenFile string
+	certificateFile, keyFile     string
 	cloud, apiURL, loginURL      string
 	timeout                      time.Duration
 }
@@ -23,6 +24,10 @@ func (f *partnerFlags) define(to flagger) {
 	define(to, "partner.client-id", "The id of the application that is registered with the partner's tenant.", &f.clientID, word).Required()
 	to.Flag("partner.client-secret-file", "File with the application's secret, read anew for every token. A public client has none.").
 		StringVar(&f.secretFile)
+	to.Flag("partner.certificate-file", "PEM file with a certificate in place of a secret, read anew for every token.").
+		StringVar(&f.certificateFile)
+	to.Flag("partner.certificate-key-file", "PEM file with the certificate's private key, unencrypted. Without it, the key is in the certificate file.").
+		StringVar(&f.keyFile)
 	to.Flag("partner.refresh-token-file", "File with the refresh token of the partner user. It is replaced whenever the token is rotated.").
 		Required().StringVar(&f.refreshTokenFile)
 	define(to, "partner.cloud", "National cloud of the partner: global, usgov or china.", &f.cloud, oneOf(cloudNames()...)).Default("global")
@@ -50,21 +55,25 @@ func (f *partnerFlags) config() (client.Config, error) {
 		cloud.LoginURL = f.loginURL
 	}
 	cfg := client.Config{
-		Cloud:            cloud,
-		TenantID:         f.tenantID,
-		ClientID:         f.clientID,
-		ClientSecretFile: f.secretFile,
-		RefreshTokenFile: f.refreshTokenFile,
-		Timeout:          f.timeout,
-		UserAgent:        userAgent(),
+		Cloud:              cloud,
+		TenantID:           f.tenantID,
+		ClientID:           f.clientID,
+		ClientSecretFile:   f.secretFile,
+		CertificateFile:    f.certificateFile,
+		CertificateKeyFile: f.keyFile,
+		RefreshTokenFile:   f.refreshTokenFile,
+		Timeout:            f.timeout,
+		UserAgent:          userAgent(),
 	}
 	return cfg, flagError(cfg.CheckFiles())
 }
 
 // fileFlags are the flags behind the fields of the client's configuration.
 var fileFlags = map[string]string{
-	"ClientSecretFile": "--partner.client-secret-file",
-	"RefreshTokenFile": "--partner.refresh-token-file",
+	"ClientSecretFile":   "--partner.client-secret-file",
+	"CertificateFile":    "--partner.certificate-file",
+	"CertificateKeyFile": "--partner.certificate-key-file",
+	"RefreshTokenFile":   "--partner.refresh-token-file",
 }
 
 // flagError names the flag where the client names a field.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"net/http"
 	"net/url"
@@ -43,9 +44,10 @@ type tokens struct {
 	mu       sync.Mutex
 	access   string
 	useUntil time.Time // zero if the access token does not tell its end
-	refresh  string
-	stored   string // the file's content as this process knows it
+	refresh  string    // "" before the first exchange of a seed
+	stored   string    // the file's content as this process knows it
 	storedAt time.Time
+	seed     seed
 	proof    string    // the secret or the assertion last sent, to be kept out of errors
 	expires  time.Time // of the certificate last read, zero without one
 	giveUp   func()    // ends the last exchange, nil before the first
@@ -57,6 +59,7 @@ func newTokens(cfg Config, c *Client) (*tokens, error) {
 	if err := t.load(); err != nil {
 		return nil, err
 	}
+	t.inspectSeed()
 	return t, t.inspect()
 }
 
@@ -166,7 +169,7 @@ func (t *tokens) exchange(ctx context.Context) (string, error) {
 	t.giveUp = cancel
 	t.mu.Unlock()
 	t.reload()
-	token, err := t.request(ctx)
+	token, err := t.exchangeStored(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -174,15 +177,28 @@ func (t *tokens) exchange(ctx context.Context) (string, error) {
 	return token.AccessToken, nil
 }
 
+// exchangeStored exchanges the stored refresh token, or the seed if there is none
+// or it is refused.
+func (t *tokens) exchangeStored(ctx context.Context) (*oauth2.Token, error) {
+	if t.refresh == "" {
+		return t.exchangeSeed(ctx, nil)
+	}
+	token, err := t.request(ctx, t.refresh)
+	if t.cfg.RefreshTokenSeedFile == "" || !refusesToken(err) {
+		return token, err
+	}
+	return t.exchangeSeed(ctx, err)
+}
+
 // request calls the token endpoint. It borrows the client credentials grant
 // because that is the one in golang.org/x/oauth2 which sends a scope and lets
 // the grant be named; its refresh grant cannot send a scope.
-func (t *tokens) request(ctx context.Context) (*oauth2.Token, error) {
+func (t *tokens) request(ctx context.Context, refresh string) (*oauth2.Token, error) {
 	proof, err := t.authenticate()
 	if err != nil {
 		return nil, t.failure(&Error{Reason: ReasonAuth, Err: err})
 	}
-	parameters := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {t.refresh}}
+	parameters := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh}}
 	maps.Copy(parameters, proof)
 	status := 0
 	transport := statusTransport{base: t.cfg.Transport, status: &status}
@@ -271,6 +287,10 @@ func (t *tokens) reload() {
 
 func (t *tokens) load() error {
 	token, modified, err := readSecret(t.file)
+	if errors.Is(err, fs.ErrNotExist) && t.cfg.RefreshTokenSeedFile != "" {
+		_, t.storedAt, err = readSecret(t.cfg.RefreshTokenSeedFile)
+		return err
+	}
 	if err != nil {
 		return &ConfigError{Field: "RefreshTokenFile", Err: err}
 	}

@@ -43,6 +43,10 @@ type Config struct {
 	// RefreshTokenFile holds the refresh token of the partner user. It is
 	// replaced whenever the token is rotated, so its folder must be writable.
 	RefreshTokenFile string
+	// RefreshTokenSeedFile, if set, holds a refresh token that is only read, by its
+	// path each time. It is used while RefreshTokenFile does not exist, and once
+	// for each content if the authority refuses the token in RefreshTokenFile.
+	RefreshTokenSeedFile string
 	// Concurrency is the most calls in flight, [DefaultConcurrency] if zero.
 	// Throttling allows fewer.
 	Concurrency int
@@ -128,7 +132,8 @@ func (cfg Config) withDefaults() Config {
 func (c *Client) ConcurrencyLimit() int { return c.throttle.allowed() }
 
 // RefreshTokenIssued returns when the stored refresh token was issued: when it
-// was last rotated, or when the file was written that it was read from.
+// was last rotated, or when the file was written that it was read from. Before
+// there is one, it is that of the seed.
 func (c *Client) RefreshTokenIssued() time.Time { return c.tokens.issued() }
 
 // CertificateExpiry returns when the certificate expires that was read last, or

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -26,6 +27,7 @@ var secrets = []string{
 	"fake/refresh+token=1",
 	"fake/refresh+token=2",
 	"fake+access+token=1",
+	"fake/refresh+seed=1",
 }
 
 // leak returns the first of the texts that holds a secret, as it is or escaped.
@@ -128,6 +130,7 @@ func hostileClient(t *testing.T, s *server, lines io.Writer) *client.Client {
 	cfg.Timeout = 500 * time.Millisecond // Some answers are tried again until then.
 	write(t, cfg.ClientSecretFile, secrets[0])
 	write(t, cfg.RefreshTokenFile, secrets[1])
+	cfg.RefreshTokenSeedFile = write(t, filepath.Join(t.TempDir(), "seed"), secrets[4])
 	cfg.Logger = log.NewLogfmtLogger(log.NewSyncWriter(lines))
 	return newClient(t, cfg)
 }

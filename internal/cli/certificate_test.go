@@ -2,6 +2,8 @@ package cli_test
 
 import (
 	"crypto/elliptic"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -42,5 +44,22 @@ func TestServeWithoutCertificate(t *testing.T) {
 	sim := simulator.New(simulator.Config{Customers: simulator.Fleet(1)})
 	if metrics := start(t, simulated(t, sim, "serve")...).get("/metrics"); strings.Contains(metrics.body, "certificate") {
 		t.Errorf("The metrics tell of a certificate:\n%s", metrics.body)
+	}
+}
+
+// A Secret that is mounted read-only is enough to begin with.
+func TestServeWithSeed(t *testing.T) {
+	sim := simulator.New(simulator.Config{Customers: simulator.Fleet(2), StrictRotation: true})
+	file := filepath.Join(t.TempDir(), "refresh-token")
+	seed := write(t, simulator.RefreshToken)
+	args := without(simulated(t, sim, "serve"), "--partner.refresh-token-file")
+	p := start(t, append(args, "--partner.refresh-token-file="+file, "--partner.refresh-token-seed-file="+seed)...)
+	if metrics := p.get("/metrics"); !strings.Contains(metrics.body, "\nazure_csp_up 1\n") {
+		t.Errorf("It is not up:\n%s", metrics.body)
+	}
+	for name, want := range map[string]string{file: "not-a-token-simulated-refresh-1\n", seed: simulator.RefreshToken} {
+		if got, err := os.ReadFile(name); err != nil || string(got) != want {
+			t.Errorf("The file holds %q, %v, want %q", got, err, want)
+		}
 	}
 }

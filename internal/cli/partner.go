@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/prometheus/common/version"
@@ -15,6 +16,7 @@ type partnerFlags struct {
 	tenantID, clientID           string
 	secretFile, refreshTokenFile string
 	certificateFile, keyFile     string
+	seedFile                     string
 	cloud, apiURL, loginURL      string
 	timeout                      time.Duration
 }
@@ -30,6 +32,8 @@ func (f *partnerFlags) define(to flagger) {
 		StringVar(&f.keyFile)
 	to.Flag("partner.refresh-token-file", "File with the refresh token of the partner user. It is replaced whenever the token is rotated.").
 		Required().StringVar(&f.refreshTokenFile)
+	to.Flag("partner.refresh-token-seed-file", "File with a refresh token that is only read: it is used while the refresh token file does not exist, and once if the token in that is refused.").
+		StringVar(&f.seedFile)
 	define(to, "partner.cloud", "National cloud of the partner: global, usgov or china.", &f.cloud, oneOf(cloudNames()...)).Default("global")
 	define(to, "partner.api-url", "Address of the API in place of the cloud's, for a proxy or a test.", &f.apiURL, baseURL)
 	define(to, "partner.login-url", "Address of the login authority in place of the cloud's, for a proxy or a test.", &f.loginURL, baseURL)
@@ -55,29 +59,40 @@ func (f *partnerFlags) config() (client.Config, error) {
 		cloud.LoginURL = f.loginURL
 	}
 	cfg := client.Config{
-		Cloud:              cloud,
-		TenantID:           f.tenantID,
-		ClientID:           f.clientID,
-		ClientSecretFile:   f.secretFile,
-		CertificateFile:    f.certificateFile,
-		CertificateKeyFile: f.keyFile,
-		RefreshTokenFile:   f.refreshTokenFile,
-		Timeout:            f.timeout,
-		UserAgent:          userAgent(),
+		Cloud:                cloud,
+		TenantID:             f.tenantID,
+		ClientID:             f.clientID,
+		ClientSecretFile:     f.secretFile,
+		CertificateFile:      f.certificateFile,
+		CertificateKeyFile:   f.keyFile,
+		RefreshTokenFile:     f.refreshTokenFile,
+		RefreshTokenSeedFile: f.seedFile,
+		Timeout:              f.timeout,
+		UserAgent:            userAgent(),
 	}
 	return cfg, flagError(cfg.CheckFiles())
 }
 
 // fileFlags are the flags behind the fields of the client's configuration.
 var fileFlags = map[string]string{
-	"ClientSecretFile":   "--partner.client-secret-file",
-	"CertificateFile":    "--partner.certificate-file",
-	"CertificateKeyFile": "--partner.certificate-key-file",
-	"RefreshTokenFile":   "--partner.refresh-token-file",
+	"ClientSecretFile":     "--partner.client-secret-file",
+	"CertificateFile":      "--partner.certificate-file",
+	"CertificateKeyFile":   "--partner.certificate-key-file",
+	"RefreshTokenFile":     "--partner.refresh-token-file",
+	"RefreshTokenSeedFile": "--partner.refresh-token-seed-file",
 }
 
-// flagError names the flag where the client names a field.
+// flagError names the flag where the client names a field, and all flags where it
+// names several.
 func flagError(err error) error {
+	var several interface{ Unwrap() []error }
+	if errors.As(err, &several) {
+		var all []string
+		for _, one := range several.Unwrap() {
+			all = append(all, flagError(one).Error())
+		}
+		return errors.New(strings.Join(all, "; "))
+	}
 	e, ok := errors.AsType[*client.ConfigError](err)
 	if !ok {
 		return err

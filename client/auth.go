@@ -2,10 +2,13 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"maps"
 	"net/http"
 	"net/url"
 	"sync"
@@ -28,14 +31,9 @@ const tokenMargin = time.Minute
 
 // tokens holds the partner's tokens, and gets new ones.
 type tokens struct {
-	client     *Client
-	url        string
-	clientID   string
-	scope      string
-	secretFile string
-	file       string
-	transport  http.RoundTripper
-	trace      func(Endpoint) func(int)
+	client *Client
+	cfg    Config
+	file   string
 
 	// turn is held during an exchange: one at a time, because each one rotates
 	// the refresh token. It is a channel so that whoever waits can leave.
@@ -46,30 +44,23 @@ type tokens struct {
 	mu       sync.Mutex
 	access   string
 	useUntil time.Time // zero if the access token does not tell its end
-	refresh  string
-	stored   string // the file's content as this process knows it
+	refresh  string    // "" before the first exchange of a seed
+	stored   string    // the file's content as this process knows it
 	storedAt time.Time
-	secret   string // as last read, to be kept out of errors
-	giveUp   func() // ends the last exchange, nil before the first
+	seed     seed
+	proof    string    // the secret or the assertion last sent, to be kept out of errors
+	expires  time.Time // of the certificate last read, zero without one
+	giveUp   func()    // ends the last exchange, nil before the first
 	last     exchanged
 }
 
-func newTokens(cfg Config, login *url.URL, c *Client) (*tokens, error) {
-	t := &tokens{
-		client:     c,
-		url:        login.String() + "/" + url.PathEscape(cfg.TenantID) + "/oauth2/v2.0/token",
-		clientID:   cfg.ClientID,
-		scope:      cfg.Cloud.Scope,
-		secretFile: cfg.ClientSecretFile,
-		file:       cfg.RefreshTokenFile,
-		transport:  cfg.Transport,
-		trace:      cfg.Trace,
-		turn:       make(chan struct{}, 1),
-	}
+func newTokens(cfg Config, c *Client) (*tokens, error) {
+	t := &tokens{client: c, cfg: cfg, file: cfg.RefreshTokenFile, turn: make(chan struct{}, 1)}
 	if err := t.load(); err != nil {
 		return nil, err
 	}
-	return t, t.loadSecret()
+	t.inspectSeed()
+	return t, t.inspect()
 }
 
 // get returns a valid access token. It ends with the context; an exchange that
@@ -177,11 +168,8 @@ func (t *tokens) exchange(ctx context.Context) (string, error) {
 	t.mu.Lock()
 	t.giveUp = cancel
 	t.mu.Unlock()
-	if err := t.loadSecret(); err != nil {
-		return "", t.failure(&Error{Reason: ReasonAuth, Err: err})
-	}
 	t.reload()
-	token, err := t.request(ctx)
+	token, err := t.exchangeStored(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -189,25 +177,40 @@ func (t *tokens) exchange(ctx context.Context) (string, error) {
 	return token.AccessToken, nil
 }
 
+// exchangeStored exchanges the stored refresh token, or the seed if there is none
+// or it is refused.
+func (t *tokens) exchangeStored(ctx context.Context) (*oauth2.Token, error) {
+	if t.refresh == "" {
+		return t.exchangeSeed(ctx, nil)
+	}
+	token, err := t.request(ctx, t.refresh)
+	if t.cfg.RefreshTokenSeedFile == "" || !refusesToken(err) {
+		return token, err
+	}
+	return t.exchangeSeed(ctx, err)
+}
+
 // request calls the token endpoint. It borrows the client credentials grant
 // because that is the one in golang.org/x/oauth2 which sends a scope and lets
 // the grant be named; its refresh grant cannot send a scope.
-func (t *tokens) request(ctx context.Context) (*oauth2.Token, error) {
+func (t *tokens) request(ctx context.Context, refresh string) (*oauth2.Token, error) {
+	proof, err := t.authenticate()
+	if err != nil {
+		return nil, t.failure(&Error{Reason: ReasonAuth, Err: err})
+	}
+	parameters := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh}}
+	maps.Copy(parameters, proof)
 	status := 0
-	transport := statusTransport{base: t.transport, clock: &t.client.clock, status: &status}
+	transport := statusTransport{base: t.cfg.Transport, clock: &t.client.clock, status: &status}
 	ctx = context.WithValue(ctx, oauth2.HTTPClient, newHTTPClient(transport))
 	grant := clientcredentials.Config{
-		ClientID:     t.clientID,
-		ClientSecret: t.secret,
-		TokenURL:     t.url,
-		Scopes:       []string{t.scope},
-		AuthStyle:    oauth2.AuthStyleInParams,
-		EndpointParams: url.Values{
-			"grant_type":    {"refresh_token"},
-			"refresh_token": {t.refresh},
-		},
+		ClientID:       t.cfg.ClientID,
+		TokenURL:       t.cfg.tokenURL(),
+		Scopes:         []string{t.cfg.Cloud.Scope},
+		AuthStyle:      oauth2.AuthStyleInParams,
+		EndpointParams: parameters,
 	}
-	done := t.trace(EndpointToken)
+	done := t.cfg.Trace(EndpointToken)
 	token, err := grant.Token(ctx)
 	done(status)
 	if err != nil {
@@ -287,8 +290,12 @@ func (t *tokens) reload() {
 
 func (t *tokens) load() error {
 	token, modified, err := readSecret(t.file)
+	if errors.Is(err, fs.ErrNotExist) && t.cfg.RefreshTokenSeedFile != "" {
+		_, t.storedAt, err = readSecret(t.cfg.RefreshTokenSeedFile)
+		return err
+	}
 	if err != nil {
-		return fmt.Errorf("refresh token file: %w", err)
+		return &ConfigError{Field: "RefreshTokenFile", Err: err}
 	}
 	t.take(token, modified)
 	return nil
@@ -300,18 +307,50 @@ func (t *tokens) take(token string, written time.Time) {
 	t.refresh, t.stored, t.storedAt = token, token, written
 }
 
-func (t *tokens) loadSecret() error {
-	if t.secretFile == "" {
-		return nil
+// inspect looks at the certificate before it is needed. One that has expired may
+// be renewed while the client runs, and until then callers have what they had.
+func (t *tokens) inspect() error {
+	credential, err := t.readCredential()
+	if err != nil || credential.certificate == nil {
+		return err
 	}
-	secret, _, err := readSecret(t.secretFile)
+	if err := credential.certificate.check(time.Now()); err != nil {
+		t.client.warn("msg", "no access token can be had with this certificate", "err", err)
+	}
+	return nil
+}
+
+// authenticate returns what proves the application's identity in one request.
+func (t *tokens) authenticate() (url.Values, error) {
+	credential, err := t.readCredential()
 	if err != nil {
-		return fmt.Errorf("client secret file: %w", err)
+		return nil, err
+	}
+	proof, err := credential.parameters(t.cfg)
+	if err != nil {
+		return nil, err
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.secret = secret
-	return nil
+	t.proof = cmp.Or(proof.Get("client_secret"), proof.Get("client_assertion"))
+	return proof, nil
+}
+
+func (t *tokens) readCredential() (credential, error) {
+	credential, err := t.cfg.readCredential()
+	if err != nil {
+		return credential, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.expires = credential.expires()
+	return credential, nil
+}
+
+func (t *tokens) certificateExpiry() time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.expires
 }
 
 // refused makes an error of what the token endpoint answered. Of the body it

@@ -335,6 +335,51 @@ func TestTokenThatCannotBeStored(t *testing.T) {
 	}
 }
 
+// A token that could not be stored is not exchanged, because the old one is spent
+// by then. Root may write to any folder, so that the folders are none.
+func TestTokenIsNotSpentWhereItCannotBeStored(t *testing.T) {
+	s := newServer(t)
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "target"), "fake-refresh-token-1\n")
+	symlink(t, os.DevNull, filepath.Join(dir, "device"))
+	for name, test := range map[string]struct{ file, want string }{
+		"a folder":               {dir, "refresh token file: read " + dir + ": is a directory"},
+		"a device":               {filepath.Join(dir, "device"), "refresh token file: " + filepath.Join(dir, "device") + " is empty"},
+		"a folder that is none":  {filepath.Join(dir, "target", "token"), "refresh token file: stat " + filepath.Join(dir, "target", "token") + ": not a directory"},
+		"a file system to read":  {"/proc/self/comm", "refresh token file: the rotated token cannot be stored: the folder /proc/self must be writable: "},
+		"another, for its owner": {"/sys/kernel/mm/transparent_hugepage/enabled", "refresh token file: the rotated token cannot be stored: the folder /sys/kernel/mm/transparent_hugepage must be writable: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := os.Stat(test.file); errors.Is(err, fs.ErrNotExist) {
+				t.Skip("This machine lacks it.")
+			}
+			cfg := s.config()
+			cfg.RefreshTokenFile = test.file
+			c, err := client.New(cfg)
+			if err == nil {
+				c.Close()
+				t.Fatal("It is not refused.")
+			}
+			if !strings.HasPrefix(err.Error(), test.want) {
+				t.Errorf("got %v, want %s", err, test.want)
+			}
+			if e, ok := errors.AsType[*client.ConfigError](err); !ok || e.Field != "RefreshTokenFile" {
+				t.Errorf("got %T, want a *client.ConfigError of the refresh token file", err)
+			}
+			if n := len(s.calls(tokenPath)); n != 0 {
+				t.Errorf("got %d exchanges, want none", n)
+			}
+		})
+	}
+}
+
+func symlink(t *testing.T, target, link string) {
+	t.Helper()
+	if err := os.Symlink(target, link); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestRefreshTokenIssued(t *testing.T) {
 	s := newServer(t)
 	s.on(tokenPath, s.issue, answer(200, fixture(t, "token_v1_refresh.json")))

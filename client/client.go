@@ -33,9 +33,20 @@ type Config struct {
 	// ClientSecretFile holds the application's secret. It is read anew for every
 	// token. A public client has none.
 	ClientSecretFile string
+	// CertificateFile holds, in place of a secret, a certificate that is registered
+	// with the application, as PEM. Those of its authorities may follow it. It is
+	// read anew for every token.
+	CertificateFile string
+	// CertificateKeyFile holds the certificate's private key, RSA or EC, as PEM. If
+	// it is "", the key is in CertificateFile.
+	CertificateKeyFile string
 	// RefreshTokenFile holds the refresh token of the partner user. It is
 	// replaced whenever the token is rotated, so its folder must be writable.
 	RefreshTokenFile string
+	// RefreshTokenSeedFile, if set, holds a refresh token that is only read, by its
+	// path each time. It is used while RefreshTokenFile does not exist, and once
+	// for each content if the authority refuses the token in RefreshTokenFile.
+	RefreshTokenSeedFile string
 	// Concurrency is the most calls in flight, [DefaultConcurrency] if zero.
 	// Throttling allows fewer.
 	Concurrency int
@@ -68,15 +79,17 @@ type Client struct {
 }
 
 // New returns a client that has read the refresh token but called nobody. It
-// fails if an address or a file cannot be read.
+// fails if an address cannot be read, or as [Config.CheckFiles] does.
 func New(cfg Config) (*Client, error) {
 	base, err := parseBase(cfg.Cloud.APIURL)
 	if err != nil {
 		return nil, fmt.Errorf("API address: %w", err)
 	}
-	login, err := parseBase(cfg.Cloud.LoginURL)
-	if err != nil {
+	if _, err := parseBase(cfg.Cloud.LoginURL); err != nil {
 		return nil, fmt.Errorf("login address: %w", err)
+	}
+	if err := cfg.CheckFiles(); err != nil {
+		return nil, err
 	}
 	cfg = cfg.withDefaults()
 	c := &Client{
@@ -87,10 +100,10 @@ func New(cfg Config) (*Client, error) {
 		throttle: newThrottle(cfg.Concurrency),
 	}
 	c.http = newHTTPClient(&transport{base: cfg.Transport, throttle: c.throttle, clock: &c.clock, trace: cfg.Trace})
-	if c.tokens, err = newTokens(cfg, login, c); err != nil {
+	if c.tokens, err = newTokens(cfg, c); err != nil {
 		return nil, err
 	}
-	for _, file := range []string{cfg.RefreshTokenFile, cfg.ClientSecretFile} {
+	for _, file := range cfg.secretFiles() {
 		c.warnIfPublic(file)
 	}
 	return c, nil
@@ -120,8 +133,13 @@ func (cfg Config) withDefaults() Config {
 func (c *Client) ConcurrencyLimit() int { return c.throttle.allowed() }
 
 // RefreshTokenIssued returns when the stored refresh token was issued: when it
-// was last rotated, or when the file was written that it was read from.
+// was last rotated, or when the file was written that it was read from. Before
+// there is one, it is that of the seed.
 func (c *Client) RefreshTokenIssued() time.Time { return c.tokens.issued() }
+
+// CertificateExpiry returns when the certificate expires that was read last, or
+// zero if the application has none.
+func (c *Client) CertificateExpiry() time.Time { return c.tokens.certificateExpiry() }
 
 // closeTimeout bounds how long Close waits for an exchange of tokens.
 const closeTimeout = 2 * time.Second

@@ -24,6 +24,9 @@
 // [SignIn] gets that first refresh token: it shows the user where to sign in and
 // with which code, and waits until that is done.
 //
+// In place of a secret, the application can have a certificate, with which the
+// Client signs a new assertion for each exchange.
+//
 // Every method takes a context and ends with it; [Config.Timeout] bounds each
 // call besides. A Client is safe for concurrent use, and how many calls it
 // makes at once is up to the caller.
@@ -31,8 +34,8 @@
 // Every failure of a call is an [*Error]. Ask what kind it is with the Is
 // functions rather than by status: a customer without Azure usage, for one, is
 // an error to Partner Center and an answer to everybody else (see [IsNoUsage]).
-// No error, and no line that a Client logs, holds a token, a secret or a body
-// of the token endpoint.
+// No error, and no line that a Client logs, holds a token, a secret, a key, an
+// assertion or a body of the token endpoint.
 //
 // All amounts are estimates that Microsoft updates about once a day. They are
 // in the customer's billing currency, which differs between customers: never

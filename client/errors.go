@@ -135,6 +135,7 @@ func (e *Error) Remedy() string {
 const (
 	signInAgain  = "sign in again as a partner user with MFA and replace the refresh token file"
 	renewSecret  = "create a new client secret in the app registration and write it to the client secret file"
+	register     = "upload the certificate to the app registration, or name the one that is registered there"
 	grantConsent = "let an administrator consent to the application's permission on Microsoft Partner Center"
 	notFound     = "the customer may have left or never bought anything: look it up in Partner Center, or exclude it"
 	exemptUser   = "Conditional Access blocks the sign-in: exempt the user or the address this program runs at"
@@ -158,6 +159,12 @@ var remediesByCode = map[string]string{
 	"900309":           exemptUser,
 	"AADSTS700082":     "the refresh token died of 90 idle days: " + signInAgain,
 	"AADSTS70000":      "the grant was revoked or expired: " + signInAgain,
+	"AADSTS70008":      "the refresh token expired or was revoked: " + signInAgain,
+	"AADSTS70043":      "the refresh token expired by a policy on the sign-in frequency: exempt the user, and " + signInAgain,
+	"AADSTS700084":     "the refresh token is one of a single-page application, which lives for a day: choose another platform, and " + signInAgain,
+	"AADSTS50132":      "the grant ended with a new or expired password: " + signInAgain,
+	"AADSTS50133":      "the grant ended with a new or expired password: " + signInAgain,
+	"AADSTS9002313":    "the refresh token is cut off or none: " + signInAgain,
 	"AADSTS50173":      "the grant was revoked, for instance by a new password: " + signInAgain,
 	"AADSTS50076":      "MFA is needed: " + signInAgain,
 	"AADSTS50078":      "the MFA of the sign-in expired: " + signInAgain,
@@ -186,6 +193,9 @@ var remediesByCode = map[string]string{
 	"AADSTS53002":      "Conditional Access approves of other applications only: exempt this one or the user",
 	"AADSTS530036":     "Conditional Access blocks sign-ins by device code: exempt the user from the policy on authentication flows",
 	"AADSTS53003":      exemptUser,
+	"AADSTS700027":     "the certificate is not registered with the application, or its key is another: " + register,
+	"AADSTS700024":     "the clock of this machine is wrong: set it",
+	"AADSTS700023":     "the assertion is for another address: use the address of the login authority itself",
 	"AADSTS90038":      "the application belongs to another national cloud: choose the cloud of the tenant",
 	"AADSTS50126":      "user name or password are wrong: " + signInAgain,
 }
@@ -208,7 +218,7 @@ var remediesByDescription = map[string]string{
 }
 
 var remediesByReason = map[Reason]string{
-	ReasonAuth:       "check tenant, client id, client secret and refresh token; if they are right, " + signInAgain,
+	ReasonAuth:       "check tenant, client id, client secret or certificate, and refresh token; if they are right, " + signInAgain,
 	ReasonMFA:        signInAgain,
 	ReasonPermission: grantRole + "; also check that the application has consent",
 	ReasonThrottled:  "wait; if it lasts, lower the number of concurrent calls or raise the cache's TTL",

@@ -18,7 +18,7 @@ const redacted = "[redacted]"
 // too long or not printable.
 func (t *tokens) scrub(s string, more ...string) string {
 	t.mu.Lock()
-	secrets := slices.Concat(more, []string{t.access, t.refresh, t.stored, t.secret})
+	secrets := slices.Concat(more, []string{t.access, t.refresh, t.stored, t.seed.token, t.proof})
 	t.mu.Unlock()
 	return scrub(s, secrets)
 }

@@ -2,11 +2,13 @@ package client_test
 
 import (
 	"context"
+	"crypto/elliptic"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +17,7 @@ import (
 	"github.com/go-kit/log"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/testcert"
 )
 
 // secrets are all that a server learns from a client. They have characters that
@@ -24,6 +27,7 @@ var secrets = []string{
 	"fake/refresh+token=1",
 	"fake/refresh+token=2",
 	"fake+access+token=1",
+	"fake/refresh+seed=1",
 }
 
 // leak returns the first of the texts that holds a secret, as it is or escaped.
@@ -54,7 +58,7 @@ func echo(r *http.Request) string {
 		r.Header.Get("Authorization"),
 		strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "),
 		url.QueryEscape(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")),
-		form.Encode(), form.Get("client_secret"), form.Get("refresh_token"),
+		form.Encode(), form.Get("client_secret"), form.Get("client_assertion"), form.Get("refresh_token"),
 	}, " ")
 }
 
@@ -126,6 +130,7 @@ func hostileClient(t *testing.T, s *server, lines io.Writer) *client.Client {
 	cfg.Timeout = 500 * time.Millisecond // Some answers are tried again until then.
 	write(t, cfg.ClientSecretFile, secrets[0])
 	write(t, cfg.RefreshTokenFile, secrets[1])
+	cfg.RefreshTokenSeedFile = write(t, filepath.Join(t.TempDir(), "seed"), secrets[4])
 	cfg.Logger = log.NewLogfmtLogger(log.NewSyncWriter(lines))
 	return newClient(t, cfg)
 }
@@ -151,6 +156,32 @@ func TestSecretsStayOutOfErrorsOfTheAPI(t *testing.T) {
 			}
 			if text := leak(lines.String()); text != "" {
 				t.Errorf("The log says %q", text)
+			}
+		})
+	}
+}
+
+// The same holds of an assertion, by which somebody else could pass for the
+// application while it lives, and of the key that signed it.
+func TestAssertionsStayOutOfErrors(t *testing.T) {
+	for name, answer := range hostile {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t)
+			s.on(tokenPath, answer)
+			cfg := s.config()
+			withCertificate(t, &cfg, testcert.EC(t, elliptic.P256()), farFuture)
+			key := strings.Split(read(t, cfg.CertificateKeyFile), "\n")[1]
+			var lines strings.Builder
+			cfg.Logger = log.NewLogfmtLogger(log.NewSyncWriter(&lines))
+			err := newClient(t, cfg).Authenticate(t.Context())
+			assertion := s.calls(tokenPath)[0].Form.Get("client_assertion")
+			parts := strings.Split(assertion, ".")
+			for _, text := range append(texts(err), lines.String()) {
+				for _, secret := range []string{assertion, parts[1], parts[2], key} {
+					if err == nil || secret == "" || strings.Contains(text, secret) {
+						t.Errorf("An error, its cause or the log says %q", text)
+					}
+				}
 			}
 		})
 	}

@@ -56,7 +56,10 @@ func SignIn(ctx context.Context, cfg Config, show func(DeviceCode)) error {
 		return fmt.Errorf("login address: %w", err)
 	}
 	if err := atomicfile.Probe(cfg.RefreshTokenFile); err != nil {
-		return fmt.Errorf("refresh token file: %w", err)
+		return &ConfigError{"RefreshTokenFile", fmt.Errorf("the refresh token cannot be stored: %w", err)}
+	}
+	if err := cfg.checkOverlap(); err != nil {
+		return err
 	}
 	if _, err := cfg.clientAuthentication(); err != nil {
 		return err
@@ -70,19 +73,6 @@ func SignIn(ctx context.Context, cfg Config, show func(DeviceCode)) error {
 		return fmt.Errorf("the sign-in succeeded, but the refresh token cannot be stored: %w", err)
 	}
 	return nil
-}
-
-// clientAuthentication returns what a request has to send so that the authority
-// knows the application. A public client sends nothing.
-func (cfg Config) clientAuthentication() (url.Values, error) {
-	if cfg.ClientSecretFile == "" {
-		return nil, nil
-	}
-	secret, _, err := readSecret(cfg.ClientSecretFile)
-	if err != nil {
-		return nil, fmt.Errorf("client secret file: %w", err)
-	}
-	return url.Values{"client_secret": {secret}}, nil
 }
 
 // signIn is one device code flow.

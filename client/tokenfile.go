@@ -1,11 +1,21 @@
 package client
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"strings"
 	"time"
 )
+
+// secretFiles are those that only their owner ought to read.
+func (cfg Config) secretFiles() []string {
+	files := []string{cfg.RefreshTokenFile, cfg.RefreshTokenSeedFile, cfg.ClientSecretFile}
+	if cfg.CertificateFile != "" {
+		files = append(files, cmp.Or(cfg.CertificateKeyFile, cfg.CertificateFile))
+	}
+	return files
+}
 
 // warnIfPublic warns of a file with a secret that every user of the machine can
 // read.

@@ -26,6 +26,9 @@ type Source interface {
 	ConcurrencyLimit() int
 	// RefreshTokenIssued says when the stored refresh token was issued.
 	RefreshTokenIssued() time.Time
+	// CertificateExpiry says when the application's certificate expires, zero if it
+	// has none.
+	CertificateExpiry() time.Time
 }
 
 var _ Source = (*client.Client)(nil)

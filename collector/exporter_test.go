@@ -58,6 +58,9 @@ const everyKindExposition = `
 # HELP azure_csp_api_concurrency_limit How many calls may be in flight now. Throttling lowers it, and it grows back to the configured concurrency.
 # TYPE azure_csp_api_concurrency_limit gauge
 azure_csp_api_concurrency_limit 6
+# HELP azure_csp_auth_certificate_expiry_timestamp_seconds When the application's certificate expires, in seconds since the epoch, as of the last exchange of tokens. There is no series without a certificate.
+# TYPE azure_csp_auth_certificate_expiry_timestamp_seconds gauge
+azure_csp_auth_certificate_expiry_timestamp_seconds 9.7e+08
 # HELP azure_csp_auth_refresh_token_timestamp_seconds When the stored refresh token was issued, in seconds since the epoch. It dies after 90 idle days.
 # TYPE azure_csp_auth_refresh_token_timestamp_seconds gauge
 azure_csp_auth_refresh_token_timestamp_seconds 9.46684e+08
@@ -140,6 +143,7 @@ func TestExposition(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := everyKind()
 		source.delay = time.Second
+		source.certificate = time.Unix(970000000, 0)
 		cache, _ := newCache(t, source, func(c *collector.Config) { c.Concurrency = 6 })
 		scrape(t, cache)
 		compare(t, cache, everyKindExposition)
@@ -162,7 +166,8 @@ azure_csp_customers{status="pending"} 0
 # TYPE azure_csp_up gauge
 azure_csp_up 0
 `, "azure_csp_up", "azure_csp_customers", "azure_csp_refresh_last_success_timestamp_seconds",
-		"azure_csp_refresh_duration_seconds", "azure_csp_customer_info", "azure_csp_customer_total_cost")
+		"azure_csp_refresh_duration_seconds", "azure_csp_customer_info", "azure_csp_customer_total_cost",
+		"azure_csp_auth_certificate_expiry_timestamp_seconds")
 }
 
 func TestLint(t *testing.T) {

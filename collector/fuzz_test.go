@@ -19,6 +19,7 @@ func (noSource) UsageRecords(context.Context) ([]client.UsageRecord, error) { re
 
 func (noSource) ConcurrencyLimit() int         { return 1 }
 func (noSource) RefreshTokenIssued() time.Time { return time.Time{} }
+func (noSource) CertificateExpiry() time.Time  { return time.Time{} }
 
 // What a file holds is either refused as a whole, or leaves a cache whose times
 // lie in the past and whose customers have a state.

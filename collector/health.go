@@ -21,6 +21,8 @@ var (
 		"How many calls may be in flight now. Throttling lowers it, and it grows back to the configured concurrency.")
 	refreshTokenIssued = desc("auth", "refresh_token_timestamp_seconds",
 		"When the stored refresh token was issued, in seconds since the epoch. It dies after 90 idle days.")
+	certificateExpiry = desc("auth", "certificate_expiry_timestamp_seconds",
+		"When the application's certificate expires, in seconds since the epoch, as of the last exchange of tokens. There is no series without a certificate.")
 	errorsTotal = desc("", "errors_total",
 		"Failed attempts to list the customers or to fetch a customer's usage, after retries.", "reason")
 )
@@ -37,7 +39,7 @@ func NewHealth(cache *Cache) *HealthCollector { return &HealthCollector{cache} }
 // Describe implements [prometheus.Collector].
 func (h *HealthCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		up, refreshSuccess, refreshDuration, cacheLookups, cacheHits, concurrencyLimit, refreshTokenIssued, errorsTotal,
+		up, refreshSuccess, refreshDuration, cacheLookups, cacheHits, concurrencyLimit, refreshTokenIssued, certificateExpiry, errorsTotal,
 	} {
 		ch <- d
 	}
@@ -55,6 +57,7 @@ func (h *Health) collect(ch chan<- prometheus.Metric) {
 	count(ch, cacheLookups, float64(h.Lookups))
 	count(ch, cacheHits, float64(h.Hits))
 	timestamp(ch, refreshTokenIssued, h.RefreshTokenIssued)
+	timestamp(ch, certificateExpiry, h.CertificateExpiry)
 	timestamp(ch, refreshSuccess, h.LastSuccess)
 	if !h.LastSuccess.IsZero() {
 		gauge(ch, refreshDuration, h.LastDuration.Seconds())

@@ -31,6 +31,9 @@ type Health struct {
 	LastDuration time.Duration
 	// RefreshTokenIssued is when the stored refresh token was issued.
 	RefreshTokenIssued time.Time
+	// CertificateExpiry is when the application's certificate expires, zero if it
+	// has none.
+	CertificateExpiry time.Time
 	// ConcurrencyLimit is how many calls throttling allows in flight now.
 	ConcurrencyLimit int
 	// Lookups counts the customers looked up by scrapes, Hits those of them that
@@ -105,6 +108,7 @@ func (c *Cache) health() Health {
 		LastSuccess:        c.success,
 		LastDuration:       c.took,
 		RefreshTokenIssued: c.source.RefreshTokenIssued(),
+		CertificateExpiry:  c.source.CertificateExpiry(),
 		ConcurrencyLimit:   c.source.ConcurrencyLimit(),
 		Lookups:            c.lookups,
 		Hits:               c.hits,

@@ -34,6 +34,7 @@ type fakeSource struct {
 	records     []client.UsageRecord
 	recordsErr  error
 	recordCalls int
+	certificate time.Time // when it expires
 	lists       int
 	asked       []string // the customers asked for, in order
 	inFlight    int
@@ -121,6 +122,8 @@ func (s *fakeSource) UsageRecords(ctx context.Context) ([]client.UsageRecord, er
 func (s *fakeSource) ConcurrencyLimit() int { return 6 }
 
 func (s *fakeSource) RefreshTokenIssued() time.Time { return time.Unix(946684000, 0) }
+
+func (s *fakeSource) CertificateExpiry() time.Time { return s.certificate }
 
 func (s *fakeSource) wait(ctx context.Context) error {
 	// Thousands of timers that fire at once crash the race detector in a bubble

@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"crypto/rand"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -35,6 +36,9 @@ type Config struct {
 	Customers []Customer
 	// PublicClient says that the application has no secret.
 	PublicClient bool
+	// Certificate, if set, is what the application proves itself with in place of a
+	// secret.
+	Certificate *x509.Certificate
 	// TokenLife is how long an access token is valid, an hour if zero.
 	TokenLife time.Duration
 	// StrictRotation makes a refresh token die as soon as it was exchanged. Entra
@@ -56,6 +60,7 @@ type Simulator struct {
 	refresh   map[string]bool
 	devices   map[string]*device // by device code, nil once it is spent
 	signIn    SignIn
+	asserted  map[string]bool // ids of assertions that were used
 	serial    int
 	faults    Faults
 	dice      dice
@@ -81,13 +86,14 @@ func New(cfg Config) *Simulator {
 		cfg.Now = time.Now
 	}
 	s := &Simulator{
-		mux:     http.NewServeMux(),
-		config:  cfg,
-		access:  map[string]time.Time{},
-		refresh: map[string]bool{RefreshToken: true},
-		devices: map[string]*device{},
-		dice:    newDice(),
-		stats:   Stats{Calls: map[client.Endpoint]int{}},
+		mux:      http.NewServeMux(),
+		config:   cfg,
+		access:   map[string]time.Time{},
+		refresh:  map[string]bool{RefreshToken: true},
+		devices:  map[string]*device{},
+		asserted: map[string]bool{},
+		dice:     newDice(),
+		stats:    Stats{Calls: map[client.Endpoint]int{}},
 	}
 	s.SetCustomers(cfg.Customers)
 	s.mux.HandleFunc("/{tenant}/oauth2/v2.0/token", s.serveToken)

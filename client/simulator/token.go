@@ -63,13 +63,10 @@ func (s *Simulator) tokenRefusal(r *http.Request) *tokenError {
 		return refusal
 	}
 	form := r.PostForm
-	secret := ClientSecret
-	if s.config.PublicClient {
-		secret = ""
-	}
+	credential := s.credentialRefusal(r)
 	switch {
-	case form.Get("client_secret") != secret:
-		return &tokenError{http.StatusUnauthorized, "invalid_client", 7000215, "Invalid client secret provided."}
+	case credential != nil:
+		return credential
 	case form.Get("grant_type") == deviceGrant:
 		return s.deviceRefusal(form)
 	case form.Get("grant_type") != "refresh_token":

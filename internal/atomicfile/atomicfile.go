@@ -2,8 +2,6 @@
 package atomicfile
 
 import (
-	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/google/renameio/v2"
@@ -24,17 +22,4 @@ func Write(path string, content []byte) error {
 		return err
 	}
 	return pending.CloseAtomicallyReplace()
-}
-
-// Probe returns the error that Write would meet in the folder, without touching
-// the file.
-func Probe(path string) error {
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		return fmt.Errorf("%s is a folder", path)
-	}
-	pending, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)))
-	if err != nil {
-		return err
-	}
-	return pending.Cleanup()
 }

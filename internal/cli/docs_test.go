@@ -248,6 +248,8 @@ func (everything) ConcurrencyLimit() int { return 8 }
 
 func (everything) RefreshTokenIssued() time.Time { return time.Now() }
 
+func (everything) CertificateExpiry() time.Time { return time.Now() }
+
 // scrapedMetrics returns what the program's own handler serves.
 func scrapedMetrics(t *testing.T) map[string]documentedMetric {
 	t.Helper()

@@ -99,7 +99,7 @@ func (f *exporterFlags) checkCacheFile(cfg client.Config) error {
 	if !info.Mode().IsRegular() {
 		return fmt.Errorf("--cache.file: %s is not a regular file", f.cacheFile)
 	}
-	for _, secret := range []string{cfg.RefreshTokenFile, cfg.ClientSecretFile} {
+	for _, secret := range []string{cfg.RefreshTokenFile, cfg.RefreshTokenSeedFile, cfg.ClientSecretFile, cfg.CertificateFile, cfg.CertificateKeyFile} {
 		if other, err := os.Stat(secret); err == nil && os.SameFile(info, other) {
 			return fmt.Errorf("--cache.file: %s holds a credential, choose another file", f.cacheFile)
 		}

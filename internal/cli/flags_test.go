@@ -63,6 +63,8 @@ func TestWrongFlagsAreNamed(t *testing.T) {
 		{"no certificate", "--web.config.file", []string{"--web.config.file=" + write(t, "tls_server_config:\n  cert_file: missing\n  key_file: missing\n")}},
 		{"port in use", "--web.listen-address", []string{"--web.listen-address=" + taken.Addr().String(), "--log.level=error"}},
 		{"no address", "--web.listen-address", []string{"--web.listen-address=here", "--log.level=error"}},
+		{"with a secret", "--partner.certificate-file", []string{"--partner.certificate-file=" + write(t, "x")}},
+		{"without a certificate", "--partner.certificate-key-file", []string{"--partner.certificate-key-file=" + write(t, "x")}},
 		{"unknown level", "--log.level", []string{"--log.level=trace"}},
 		{"unknown format", "--log.format", []string{"--log.format=xml"}},
 		{"unknown flag", "--bogus", []string{"--bogus"}},
@@ -122,7 +124,19 @@ func TestCheckRefusesBadFiles(t *testing.T) {
 	p := newPartner(t)
 	p.tokenFile = filepath.Join(filepath.Dir(p.tokenFile), "missing")
 	status, stdout, stderr := run(t, p.flags("check")...)
-	want := "azure_csp_exporter: error: --partner.refresh-token-file: open " + p.tokenFile + ": no such file or directory\n"
+	want := "azure_csp_exporter: error: --partner.refresh-token-file: stat " + p.tokenFile + ": no such file or directory\n"
+	if status != 1 || stdout != "" || stderr != want {
+		t.Errorf("It ended with status %d and said %q and %q, want 1 and %q", status, stdout, stderr, want)
+	}
+}
+
+// Without a token to begin with, both places for it are named.
+func TestMissingTokens(t *testing.T) {
+	p := newPartner(t)
+	p.tokenFile = filepath.Join(filepath.Dir(p.tokenFile), "missing")
+	status, stdout, stderr := run(t, p.flags("serve", "--partner.refresh-token-seed-file="+p.tokenFile+"-seed")...)
+	want := "azure_csp_exporter: error: --partner.refresh-token-file: stat " + p.tokenFile + ": no such file or directory; " +
+		"--partner.refresh-token-seed-file: stat " + p.tokenFile + "-seed: no such file or directory\n"
 	if status != 1 || stdout != "" || stderr != want {
 		t.Errorf("It ended with status %d and said %q and %q, want 1 and %q", status, stdout, stderr, want)
 	}

@@ -22,6 +22,7 @@ var examples = []example{
 	{"demo", "See the metrics of a simulated partner:", ""},
 	{"demo", "Write a history for Prometheus:", "--backfill=35d"},
 	{"login", "Sign in once, without a secret or a certificate:", partnerExample},
+	{"login", "Sign in with a certificate:", partnerExample + " --partner.certificate-file=client.crt --partner.certificate-key-file=client.key"},
 	{"check", "Find out what is missing:", partnerExample},
 	{"serve", "Serve the metrics, and keep what is known across restarts:", partnerExample + " --cache.file=/var/lib/azure_csp_exporter/cache.json"},
 	{"serve", "Serve a quarter of the customers:", partnerExample + " --shard=0 --total-shards=4"},

@@ -30,10 +30,7 @@ func newLogin(to flagger) *loginCommand {
 }
 
 func (l *loginCommand) run(ctx context.Context, env *environment) error {
-	cfg, err := l.partner.signInConfig()
-	if err != nil {
-		return err
-	}
+	cfg := l.partner.uncheckedConfig()
 	cfg.Logger = env.logger
 	report := &report{w: env.stdout}
 	if err := signIn(ctx, cfg, env.stdout); err != nil {
@@ -56,7 +53,7 @@ func signInFailure(ctx context.Context, err error, report *report) error {
 		return errSignInGivenUp
 	}
 	if _, ok := errors.AsType[*client.Error](err); !ok {
-		return err
+		return flagError(err)
 	}
 	report.fail("sign-in", err)
 	return errSignInFailed

@@ -271,12 +271,12 @@ func TestLoginLooksForFolderFirst(t *testing.T) {
 	p := newPartner(t) // It answers no request for a code.
 	p.tokenFile = filepath.Join(t.TempDir(), "none", "refresh-token")
 	status, stdout, stderr := run(t, p.flags("login")...)
-	if want := "azure_csp_exporter: error: --partner.refresh-token-file: its folder must be writable to store the rotated token: "; status != 1 || stdout != "" || !strings.HasPrefix(stderr, want) {
+	if want := fmt.Sprintf("azure_csp_exporter: error: --partner.refresh-token-file: the refresh token cannot be stored: the folder %s must be writable: ", filepath.Dir(p.tokenFile)); status != 1 || stdout != "" || !strings.HasPrefix(stderr, want) {
 		t.Errorf("It ended with status %d and said %q and %q", status, stdout, stderr)
 	}
 	p.tokenFile = t.TempDir()
 	status, stdout, stderr = run(t, p.flags("login")...)
-	if want := fmt.Sprintf("azure_csp_exporter: error: refresh token file: %s is a folder\n", p.tokenFile); status != 1 || stdout != "" || stderr != want {
+	if want := fmt.Sprintf("azure_csp_exporter: error: --partner.refresh-token-file: the refresh token cannot be stored: %s is not a regular file\n", p.tokenFile); status != 1 || stdout != "" || stderr != want {
 		t.Errorf("It ended with status %d and said %q and %q, want %q", status, stdout, stderr, want)
 	}
 }

@@ -1,10 +1,9 @@
 package cli
 
 import (
-	"bytes"
+	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -17,6 +16,8 @@ import (
 type partnerFlags struct {
 	tenantID, clientID           string
 	secretFile, refreshTokenFile string
+	certificateFile, keyFile     string
+	seedFile                     string
 	cloud, apiURL, loginURL      string
 	timeout                      time.Duration
 }
@@ -34,8 +35,14 @@ func (f *partnerFlags) defineOptional(to flagger) (needed []*kingpin.FlagClause)
 	id := define(to, "partner.client-id", "The id of the application that is registered with the partner's tenant.", &f.clientID, word)
 	to.Flag("partner.client-secret-file", "File with the application's secret, read anew for every token. A public client has none.").
 		StringVar(&f.secretFile)
+	to.Flag("partner.certificate-file", "PEM file with a certificate in place of a secret, read anew for every token.").
+		StringVar(&f.certificateFile)
+	to.Flag("partner.certificate-key-file", "PEM file with the certificate's private key, unencrypted. Without it, the key is in the certificate file.").
+		StringVar(&f.keyFile)
 	token := to.Flag("partner.refresh-token-file", "File with the refresh token of the partner user. It is replaced whenever the token is rotated.")
 	token.StringVar(&f.refreshTokenFile)
+	to.Flag("partner.refresh-token-seed-file", "File with a refresh token that is only read: it is used while the refresh token file does not exist, and once if the token in that is refused.").
+		StringVar(&f.seedFile)
 	define(to, "partner.cloud", "National cloud of the partner: global, usgov or china.", &f.cloud, oneOf(cloudNames()...)).Default("global")
 	define(to, "partner.api-url", "Address of the API in place of the cloud's, for a proxy or a test.", &f.apiURL, baseURL)
 	define(to, "partner.login-url", "Address of the login authority in place of the cloud's, for a proxy or a test.", &f.loginURL, baseURL)
@@ -64,22 +71,12 @@ func cloudNames() []string {
 // config checks the files, so that what is wrong with them is said at the start
 // and not at the first exchange of tokens, which would cost the refresh token.
 func (f *partnerFlags) config() (client.Config, error) {
-	if err := readable(f.refreshTokenFile); err != nil {
-		return client.Config{}, fmt.Errorf("--partner.refresh-token-file: %w", err)
-	}
-	return f.signInConfig()
+	cfg := f.uncheckedConfig()
+	return cfg, flagError(cfg.CheckFiles())
 }
 
-// signInConfig does without a refresh token, which a sign-in brings.
-func (f *partnerFlags) signInConfig() (client.Config, error) {
-	if f.secretFile != "" {
-		if err := readable(f.secretFile); err != nil {
-			return client.Config{}, fmt.Errorf("--partner.client-secret-file: %w", err)
-		}
-	}
-	if err := writable(filepath.Dir(f.refreshTokenFile)); err != nil {
-		return client.Config{}, fmt.Errorf("--partner.refresh-token-file: its folder must be writable to store the rotated token: %w", err)
-	}
+// uncheckedConfig is for a sign-in, which checks what it needs itself.
+func (f *partnerFlags) uncheckedConfig() client.Config {
 	cloud, _ := client.CloudByName(f.cloud)
 	if f.apiURL != "" {
 		cloud.APIURL = f.apiURL
@@ -88,14 +85,44 @@ func (f *partnerFlags) signInConfig() (client.Config, error) {
 		cloud.LoginURL = f.loginURL
 	}
 	return client.Config{
-		Cloud:            cloud,
-		TenantID:         f.tenantID,
-		ClientID:         f.clientID,
-		ClientSecretFile: f.secretFile,
-		RefreshTokenFile: f.refreshTokenFile,
-		Timeout:          f.timeout,
-		UserAgent:        userAgent(),
-	}, nil
+		Cloud:                cloud,
+		TenantID:             f.tenantID,
+		ClientID:             f.clientID,
+		ClientSecretFile:     f.secretFile,
+		CertificateFile:      f.certificateFile,
+		CertificateKeyFile:   f.keyFile,
+		RefreshTokenFile:     f.refreshTokenFile,
+		RefreshTokenSeedFile: f.seedFile,
+		Timeout:              f.timeout,
+		UserAgent:            userAgent(),
+	}
+}
+
+// fileFlags are the flags behind the fields of the client's configuration.
+var fileFlags = map[string]string{
+	"ClientSecretFile":     "--partner.client-secret-file",
+	"CertificateFile":      "--partner.certificate-file",
+	"CertificateKeyFile":   "--partner.certificate-key-file",
+	"RefreshTokenFile":     "--partner.refresh-token-file",
+	"RefreshTokenSeedFile": "--partner.refresh-token-seed-file",
+}
+
+// flagError names the flag where the client names a field, and all flags where it
+// names several.
+func flagError(err error) error {
+	var several interface{ Unwrap() []error }
+	if errors.As(err, &several) {
+		var all []string
+		for _, one := range several.Unwrap() {
+			all = append(all, flagError(one).Error())
+		}
+		return errors.New(strings.Join(all, "; "))
+	}
+	e, ok := errors.AsType[*client.ConfigError](err)
+	if !ok {
+		return err
+	}
+	return fmt.Errorf("%s: %w", fileFlags[e.Field], e.Err)
 }
 
 func userAgent() string {
@@ -103,23 +130,4 @@ func userAgent() string {
 		return name + "/devel"
 	}
 	return name + "/" + version.Version
-}
-
-func readable(file string) error {
-	content, err := os.ReadFile(file)
-	if err == nil && len(bytes.TrimSpace(content)) == 0 {
-		return fmt.Errorf("%s is empty", file)
-	}
-	return err
-}
-
-func writable(folder string) error {
-	probe, err := os.CreateTemp(folder, ".writable-*")
-	if err != nil {
-		return err
-	}
-	if err := probe.Close(); err != nil {
-		return err
-	}
-	return os.Remove(probe.Name())
 }

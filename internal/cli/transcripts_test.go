@@ -133,10 +133,10 @@ func expand(t *testing.T, arguments, cacheFile string) []string {
 	t.Helper()
 	var args []string
 	for i, word := range shellWords(arguments) {
-		switch {
-		case word == "…":
+		switch word {
+		case "…":
 			args = append(args, simulated(t, twelve(), args[0])[1:]...)
-		case word == "--cache.file=cache.json":
+		case "--cache.file=cache.json":
 			args = append(args, "--cache.file="+cacheFile)
 		default:
 			args = append(args, word)

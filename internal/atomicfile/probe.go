@@ -1,0 +1,62 @@
+package atomicfile
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/google/renameio/v2"
+)
+
+// mounts is where Linux tells what is mounted. Other systems lack it.
+const mounts = "/proc/self/mountinfo"
+
+// Probe returns the error that Write would meet, as far as that can be told
+// without touching the file: something in its place that is no file, a file that
+// is mounted by itself, or a folder that cannot be written to.
+func Probe(path string) error {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is not a regular file", path)
+	}
+	if isMounted(path) {
+		return fmt.Errorf("%s is mounted by itself, so that it cannot be replaced: mount its folder", path)
+	}
+	folder := filepath.Dir(path)
+	pending, err := renameio.NewPendingFile(path, renameio.WithTempDir(folder))
+	if err != nil {
+		return fmt.Errorf("the folder %s must be writable: %w", folder, err)
+	}
+	return pending.Cleanup()
+}
+
+// isMounted says whether a file is a mount point, which no other file can be
+// renamed to. Where that cannot be found out it says no.
+func isMounted(path string) bool {
+	list, err := os.Open(mounts)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = list.Close() }() // It is only read.
+	folder, err := filepath.EvalSymlinks(filepath.Dir(path))
+	if err != nil {
+		return false
+	}
+	absolute, err := filepath.Abs(filepath.Join(folder, filepath.Base(path)))
+	return err == nil && isMountPoint(list, absolute)
+}
+
+// isMountPoint looks for a path in the fifth column of mountinfo, which writes
+// white space and backslashes in octal.
+func isMountPoint(mountinfo io.Reader, path string) bool {
+	escaped := strings.NewReplacer(" ", `\040`, "\t", `\011`, "\n", `\012`, `\`, `\134`).Replace(path)
+	lines := bufio.NewScanner(mountinfo)
+	for lines.Scan() {
+		if fields := strings.Fields(lines.Text()); len(fields) > 4 && fields[4] == escaped {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,65 @@
+package cli_test
+
+import (
+	"crypto/elliptic"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/azure-csp-exporter/azure_csp_exporter/client/simulator"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/testcert"
+)
+
+// without takes flags away from arguments.
+func without(args []string, flags ...string) []string {
+	return slices.DeleteFunc(args, func(arg string) bool {
+		name, _, _ := strings.Cut(arg, "=")
+		return slices.Contains(flags, name)
+	})
+}
+
+// The whole program with a certificate in place of a secret, which says when it
+// expires.
+func TestServeWithCertificate(t *testing.T) {
+	key := testcert.EC(t, elliptic.P256())
+	certificate := testcert.Certificate(t, key, time.Unix(4000000000, 0))
+	sim := simulator.New(simulator.Config{Customers: simulator.Fleet(3), Certificate: certificate})
+	args := without(simulated(t, sim, "serve"), "--partner.client-secret-file")
+	p := start(t, append(args,
+		"--partner.certificate-file="+write(t, testcert.CertificatePEM(certificate)),
+		"--partner.certificate-key-file="+write(t, testcert.KeyPEM(t, key)))...)
+	metrics := p.get("/metrics")
+	for _, want := range []string{"azure_csp_up 1", "azure_csp_auth_certificate_expiry_timestamp_seconds 4e+09"} {
+		if !strings.Contains(metrics.body, "\n"+want+"\n") {
+			t.Errorf("The metrics lack %s:\n%s", want, metrics.body)
+		}
+	}
+}
+
+// Without a certificate there is no series to alert on.
+func TestServeWithoutCertificate(t *testing.T) {
+	sim := simulator.New(simulator.Config{Customers: simulator.Fleet(1)})
+	if metrics := start(t, simulated(t, sim, "serve")...).get("/metrics"); strings.Contains(metrics.body, "certificate") {
+		t.Errorf("The metrics tell of a certificate:\n%s", metrics.body)
+	}
+}
+
+// A Secret that is mounted read-only is enough to begin with.
+func TestServeWithSeed(t *testing.T) {
+	sim := simulator.New(simulator.Config{Customers: simulator.Fleet(2), StrictRotation: true})
+	file := filepath.Join(t.TempDir(), "refresh-token")
+	seed := write(t, simulator.RefreshToken)
+	args := without(simulated(t, sim, "serve"), "--partner.refresh-token-file")
+	p := start(t, append(args, "--partner.refresh-token-file="+file, "--partner.refresh-token-seed-file="+seed)...)
+	if metrics := p.get("/metrics"); !strings.Contains(metrics.body, "\nazure_csp_up 1\n") {
+		t.Errorf("It is not up:\n%s", metrics.body)
+	}
+	for name, want := range map[string]string{file: "not-a-token-simulated-refresh-1\n", seed: simulator.RefreshToken} {
+		if got, err := os.ReadFile(name); err != nil || string(got) != want {
+			t.Errorf("The file holds %q, %v, want %q", got, err, want)
+		}
+	}
+}

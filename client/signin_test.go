@@ -380,3 +380,31 @@ func TestSignInSecretsStayOutOfErrors(t *testing.T) {
 	}
 	group.Wait()
 }
+
+// A poll that the end of the code cuts off is no failure of the network.
+func TestSignInExpiresDuringPoll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAuthority(t, pending, hang)
+		a.code = answer(200, strings.Replace(codeAnswer, ":60", ":10", 1))
+		e := failure(t, client.SignIn(t.Context(), a.config(), ignore))
+		if want := "token: the code expired before anybody signed in"; e.Error() != want || time.Since(a.began) != 10*time.Second {
+			t.Errorf("got %q after %v, want %q after 10 s", e, time.Since(a.began), want)
+		}
+	})
+}
+
+// A code whose end the authority does not tell ends all the same.
+func TestSignInWithoutExpiry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAuthority(t, tokenAnswer("fake-access-token-1", "fake-refresh-token-2"))
+		a.code = answer(200, strings.Replace(codeAnswer, `"expires_in":60,`, "", 1))
+		err := client.SignIn(t.Context(), a.config(), func(code client.DeviceCode) {
+			if got := code.Expires.Sub(a.began); got != 15*time.Minute {
+				t.Errorf("The code expires after %v, want 15 minutes", got)
+			}
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -63,3 +63,43 @@ func TestServeWithSeed(t *testing.T) {
 		}
 	}
 }
+
+// withCertificate gives a command a certificate that expires at some moment.
+func withCertificate(t *testing.T, command string, expires time.Time) []string {
+	t.Helper()
+	key := testcert.EC(t, elliptic.P256())
+	certificate := testcert.Certificate(t, key, expires)
+	sim := simulator.New(simulator.Config{Certificate: certificate})
+	sim.SetSignIn(simulator.SignIn{Interval: time.Second})
+	return append(without(simulated(t, sim, command), "--partner.client-secret-file"),
+		"--partner.certificate-file="+write(t, testcert.CertificatePEM(certificate)),
+		"--partner.certificate-key-file="+write(t, testcert.KeyPEM(t, key)))
+}
+
+// A sign-in works with a certificate as well.
+func TestLoginWithCertificate(t *testing.T) {
+	t.Parallel() // A poll takes a second.
+	status, stdout, stderr := run(t, withCertificate(t, "login", time.Unix(4000000000, 0))...)
+	for _, want := range []string{"ok    sign-in ", "ok    cert       the certificate is valid until 2096-10-02\n", "ok    token "} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("The report lacks %q:\n%s", want, stdout)
+		}
+	}
+	if status != 0 || stderr != "" {
+		t.Errorf("It ended with status %d and said %s", status, stderr)
+	}
+}
+
+// The end of a certificate is told before it comes, and after.
+func TestCheckCertificate(t *testing.T) {
+	soon, past := time.Now().Add(10*24*time.Hour), time.Now().Add(-24*time.Hour)
+	for want, expires := range map[string]time.Time{
+		"note  cert       the certificate is valid until " + soon.UTC().Format(time.DateOnly) + ": renew it in time\n": soon,
+		"FAIL  cert       the certificate expired on " + past.UTC().Format(time.DateOnly) + "\n" +
+			"                 to do: register a new one with the application, and replace certificate and key file\nFAIL  token ": past,
+	} {
+		if status, stdout, stderr := run(t, withCertificate(t, "check", expires)...); !strings.Contains(stdout, want) || (status == 0) != (expires == soon) {
+			t.Errorf("It ended with status %d and said\n%s%s\nwant %q", status, stdout, stderr, want)
+		}
+	}
+}

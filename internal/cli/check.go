@@ -23,6 +23,9 @@ const (
 	noticeableSkew = 30 * time.Second
 )
 
+// renewInTime is how long before its end a certificate is worth a note.
+const renewInTime = 30 * 24 * time.Hour
+
 // checkCommand says what is in order and what is not.
 type checkCommand struct{ partner partnerFlags }
 
@@ -53,6 +56,7 @@ func examine(ctx context.Context, cfg client.Config, report *report) error {
 	defer partner.Close()
 	report.ok("files", "the credentials can be read, and the refresh token can be replaced")
 	e := &examination{partner, calls, report}
+	e.certificate(time.Now())
 	e.run(ctx)
 	if report.failed {
 		return errChecksFailed
@@ -77,6 +81,23 @@ type examination struct {
 	partner *client.Client
 	calls   *callCount
 	report  *report
+}
+
+// certificate says how long it lasts, if the application has one.
+func (e *examination) certificate(now time.Time) {
+	expiry := e.partner.CertificateExpiry()
+	text := "the certificate is valid until " + expiry.UTC().Format(time.DateOnly)
+	switch {
+	case expiry.IsZero():
+	case !now.Before(expiry):
+		e.report.failed = true
+		e.report.line("FAIL", "cert", "the certificate expired on "+expiry.UTC().Format(time.DateOnly))
+		e.report.line("", "", "to do: register a new one with the application, and replace certificate and key file")
+	case expiry.Sub(now) < renewInTime:
+		e.report.note("cert", text+": renew it in time")
+	default:
+		e.report.ok("cert", text)
+	}
 }
 
 // run takes the steps in the order in which each one needs those before.

@@ -98,7 +98,7 @@ func TestCheckCertificate(t *testing.T) {
 		"FAIL  cert       the certificate expired on " + past.UTC().Format(time.DateOnly) + "\n" +
 			"                 to do: register a new one with the application, and replace certificate and key file\nFAIL  token ": past,
 	} {
-		if status, stdout, stderr := run(t, withCertificate(t, "check", expires)...); !strings.Contains(stdout, want) || (status == 0) != (expires == soon) {
+		if status, stdout, stderr := run(t, withCertificate(t, "check", expires)...); !strings.Contains(stdout, want) || (status == 0) != expires.Equal(soon) {
 			t.Errorf("It ended with status %d and said\n%s%s\nwant %q", status, stdout, stderr, want)
 		}
 	}

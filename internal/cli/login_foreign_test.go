@@ -37,15 +37,12 @@ func (application) GrantTypes() []oidc.GrantType {
 	return []oidc.GrantType{oidc.GrantTypeDeviceCode, oidc.GrantTypeRefreshToken}
 }
 
-//nolint:ireturn // So it has to be for the provider.
 func (d directory) GetClientByClientID(context.Context, string) (op.Client, error) {
 	return d.app, nil
 }
 
 // TokenRequestByRefreshToken names the application, which the example forgets for
 // tokens of device codes.
-//
-//nolint:ireturn // So it has to be for the provider.
 func (d directory) TokenRequestByRefreshToken(ctx context.Context, token string) (op.RefreshTokenRequest, error) {
 	request, err := d.Storage.TokenRequestByRefreshToken(ctx, token)
 	return grant{request, d.app.GetID()}, err

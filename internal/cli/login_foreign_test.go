@@ -188,7 +188,7 @@ func TestForeignAuthorityKnowsItsApplication(t *testing.T) {
 		"--partner.client-secret-file="+write(t, "fake-wrong-secret"), "--partner.refresh-token-file="+write(t, "fake-refresh-0"),
 		"--partner.api-url="+f.URL, "--partner.login-url="+f.URL)
 	const want = `FAIL  sign-in    devicecode: HTTP 400: invalid_client
-                 to do: check tenant, client id, client secret and refresh token; if they are right, sign in again as a partner user with MFA and replace the refresh token file
+                 to do: check tenant, client id, client secret or certificate, and refresh token; if they are right, sign in again as a partner user with MFA and replace the refresh token file
 `
 	if stdout != want || status != 1 {
 		t.Errorf("It ended with status %d and said\n%s\nwant\n%s", status, stdout, want)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -137,25 +138,26 @@ func median(times []time.Duration) float64 {
 	return float64(times[len(times)/2])
 }
 
-// firstMember keeps the gzip member that an answer begins with: the rendered
-// customers. The members that follow begin with a header of their own.
-func firstMember(tb testing.TB, handler http.Handler) []byte {
+// customersOnly returns a gzip member with what an answer says of the customers.
+func customersOnly(tb testing.TB, handler http.Handler) []byte {
 	tb.Helper()
 	w := httptest.NewRecorder()
 	r := request(tb.Context(), "")
 	r.Header.Set("Accept", openMetrics)
-	r.Header.Set("Accept-Encoding", "gzip")
 	handler.ServeHTTP(w, r)
-	body := bytes.NewReader(w.Body.Bytes())
-	reader, err := gzip.NewReader(body)
-	if err != nil {
+	customers, _, found := strings.Cut(w.Body.String(), "# HELP azure_csp_api_")
+	if !found {
+		tb.Fatal("there is nothing live")
+	}
+	var member bytes.Buffer
+	compressor := gzip.NewWriter(&member)
+	if _, err := io.WriteString(compressor, customers); err != nil {
 		tb.Fatal(err)
 	}
-	reader.Multistream(false)
-	if _, err := io.Copy(io.Discard, reader); err != nil {
+	if err := compressor.Close(); err != nil {
 		tb.Fatal(err)
 	}
-	return w.Body.Bytes()[:w.Body.Len()-body.Len()]
+	return member.Bytes()
 }
 
 // BenchmarkScrape compares scrapes of 10,000 customers over loopback, gzip and
@@ -167,7 +169,7 @@ func BenchmarkScrape(b *testing.B) {
 	handler := rendered(cache)
 	viaPromhttp := scraper(b, plain(cache))
 	viaRendered := scraper(b, handler)
-	viaStatic := scraper(b, static(cache, firstMember(b, handler)))
+	viaStatic := scraper(b, static(cache, customersOnly(b, handler)))
 	for b.Loop() {
 		var promhttpTimes, firstTimes, eightTimes, renderedTimes, staticTimes []time.Duration
 		for range 9 {

@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"bytes"
 	"compress/gzip"
 	"io"
 	"net/http"
@@ -29,8 +30,8 @@ type exposition struct {
 // options it takes, except that it knows no compression but gzip.
 //
 // What tells of the customers is rendered once for each format and compression
-// that is asked for, and again when it has changed. What is live follows it as
-// one more gzip member, and as one more piece of the text or more messages.
+// that is asked for, and again when it has changed. What is live follows it, as
+// more of the text or more messages, and within the same gzip member.
 func NewExposition(cache *Cache, live prometheus.Gatherer, opts promhttp.HandlerOpts) http.Handler {
 	opts.OfferedCompressions = []promhttp.Compression{promhttp.Identity, promhttp.Gzip}
 	return &exposition{
@@ -54,7 +55,9 @@ func (e *exposition) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.all.ServeHTTP(w, r)
 		return
 	}
-	e.live.ServeHTTP(&prefixed{ResponseWriter: w, exposition: e}, r)
+	answer := &prefixed{ResponseWriter: w, exposition: e}
+	e.live.ServeHTTP(answer, r)
+	answer.end()
 }
 
 // prefixed begins a successful answer with what is rendered in the format and
@@ -64,6 +67,8 @@ type prefixed struct {
 
 	exposition *exposition
 	begun      bool
+	prefix     *body
+	member     *bytes.Buffer // what is live, compressed, until it is joined; nil without compression
 }
 
 // Unwrap makes the writer known to [http.ResponseController].
@@ -78,16 +83,39 @@ func (p *prefixed) WriteHeader(status int) {
 func (p *prefixed) Write(b []byte) (int, error) {
 	if !p.begun {
 		p.begun = true
-		if err := p.exposition.rendered(p.Header()).writeTo(p.ResponseWriter); err != nil {
+		p.prefix = p.exposition.rendered(p.Header())
+		if p.prefix.compressed {
+			p.member = &bytes.Buffer{}
+		}
+		if err := p.prefix.writeTo(p.ResponseWriter); err != nil {
 			return 0, err
 		}
+	}
+	if p.member != nil {
+		return p.member.Write(b)
 	}
 	return p.ResponseWriter.Write(b)
 }
 
+// end joins what is live to the member that the rendered bytes began. A member of
+// its own would be as good to Prometheus, but curl and browsers read the first one
+// only.
+func (p *prefixed) end() {
+	if p.member == nil {
+		return
+	}
+	joined, err := p.prefix.join(p.member.Bytes())
+	if err == nil {
+		_, err = p.ResponseWriter.Write(joined)
+	}
+	if err != nil && p.exposition.log != nil {
+		p.exposition.log.Println("error sending what is live:", err)
+	}
+}
+
 // rendered returns the families of the customers in the form that the header
 // announces.
-func (e *exposition) rendered(header http.Header) *chunks {
+func (e *exposition) rendered(header http.Header) *body {
 	return e.current().body(form{
 		// No name has anything to escape, whatever a scraper asks for.
 		format: expfmt.Format(header.Get("Content-Type")).WithEscapingScheme(model.NoEscaping),
@@ -101,7 +129,7 @@ func (e *exposition) current() *rendering {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.latest == nil || !e.cache.stillHolds(&e.latest.snapshot) {
-		e.latest = &rendering{snapshot: e.cache.Snapshot(), log: e.log, bodies: map[form]func() *chunks{}}
+		e.latest = &rendering{snapshot: e.cache.Snapshot(), log: e.log, bodies: map[form]func() *body{}}
 	}
 	return e.latest
 }
@@ -118,32 +146,32 @@ type rendering struct {
 	log      promhttp.Logger
 
 	mu     sync.Mutex
-	bodies map[form]func() *chunks
+	bodies map[form]func() *body
 }
 
 // body returns the snapshot in a form. Who asks while it is rendered waits for
 // that, and nobody renders it again.
-func (r *rendering) body(f form) *chunks {
+func (r *rendering) body(f form) *body {
 	r.mu.Lock()
-	body, known := r.bodies[f]
+	render, known := r.bodies[f]
 	if !known {
-		body = sync.OnceValue(func() *chunks { return r.render(f) })
-		r.bodies[f] = body
+		render = sync.OnceValue(func() *body { return r.render(f) })
+		r.bodies[f] = render
 	}
 	r.mu.Unlock()
-	return body()
+	return render()
 }
 
-func (r *rendering) render(f form) *chunks {
-	body := &chunks{}
+func (r *rendering) render(f form) *body {
+	b := &body{compressed: f.gzip}
 	if !f.gzip {
-		r.encode(body, f.format)
-		return body
+		r.encode(b, f.format)
+		return b
 	}
-	w := gzip.NewWriter(body)
-	r.encode(w, f.format)
-	_ = w.Close() // Memory takes everything.
-	return body
+	w := gzip.NewWriter(b)
+	r.encode(io.MultiWriter(w, &b.sum), f.format)
+	_ = w.Flush() // Memory takes everything. The member is left open.
+	return b
 }
 
 // encode gathers and encodes one family after the other, which needs a tenth of
@@ -164,34 +192,4 @@ func (r *rendering) complain(err error) {
 	if err != nil && r.log != nil {
 		r.log.Println("error rendering the customers:", err)
 	}
-}
-
-// chunks are a long text in pieces, which grows without being copied.
-type chunks [][]byte
-
-const chunkSize = 128 << 10
-
-// Write implements [io.Writer]. It never fails.
-func (c *chunks) Write(b []byte) (int, error) {
-	written := len(b)
-	for len(b) > 0 {
-		last := len(*c) - 1
-		if last < 0 || len((*c)[last]) == chunkSize {
-			*c = append(*c, make([]byte, 0, chunkSize))
-			continue
-		}
-		n := min(len(b), chunkSize-len((*c)[last]))
-		(*c)[last] = append((*c)[last], b[:n]...)
-		b = b[n:]
-	}
-	return written, nil
-}
-
-func (c *chunks) writeTo(w io.Writer) error {
-	for _, chunk := range *c {
-		if _, err := w.Write(chunk); err != nil {
-			return err
-		}
-	}
-	return nil
 }

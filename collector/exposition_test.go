@@ -138,6 +138,29 @@ func TestExpositionAsPromhttp(t *testing.T) {
 	}
 }
 
+// curl and browsers read one gzip member only, so that it has to hold everything.
+func TestExpositionIsOneGzipMember(t *testing.T) {
+	cache, _ := newCache(t, everyKind())
+	scrape(t, cache)
+	exposition := collector.NewExposition(cache, live(), handlerOpts)
+	for _, accept := range formats {
+		w := serve(t, exposition, "", accept, "gzip")
+		rest := bufio.NewReader(w.Body) // As it is a byte reader, nothing is read past the member.
+		reader, err := gzip.NewReader(rest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reader.Multistream(false)
+		text, err := io.ReadAll(reader)
+		if err != nil || !strings.Contains(string(text), "zz_started_timestamp_seconds") {
+			t.Errorf("%q: %v, %d bytes that lack what is live", accept, err, len(text))
+		}
+		if more, err := io.ReadAll(rest); len(more) > 0 || err != nil {
+			t.Errorf("%q: %d bytes follow the member, %v", accept, len(more), err)
+		}
+	}
+}
+
 // The customers' families have the bytes and the order that promhttp gives them.
 func TestRenderedCustomersAsPromhttp(t *testing.T) {
 	cache, _ := newCache(t, everyKind())

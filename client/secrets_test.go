@@ -161,6 +161,24 @@ func TestSecretsStayOutOfErrorsOfTheAPI(t *testing.T) {
 	}
 }
 
+// Nor does one to a seed, which is sent after the stored token was refused.
+func TestSeedsStayOutOfErrors(t *testing.T) {
+	for name, answer := range hostile {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t)
+			s.on(tokenPath, revoked, answer)
+			var lines strings.Builder
+			err := hostileClient(t, s, &lines).Authenticate(t.Context())
+			if sent := s.sentTokens(); len(sent) < 2 || sent[1] != secrets[4] {
+				t.Errorf("got the tokens %q, want the seed as well", sent)
+			}
+			if text := leak(append(texts(err), lines.String())...); text != "" || err == nil {
+				t.Errorf("An error, its cause or the log says %q", text)
+			}
+		})
+	}
+}
+
 // The same holds of an assertion, by which somebody else could pass for the
 // application while it lives, and of the key that signed it.
 func TestAssertionsStayOutOfErrors(t *testing.T) {

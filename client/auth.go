@@ -184,7 +184,7 @@ func (t *tokens) exchangeStored(ctx context.Context) (*oauth2.Token, error) {
 		return t.exchangeSeed(ctx, nil)
 	}
 	token, err := t.request(ctx, t.refresh)
-	if t.cfg.RefreshTokenSeedFile == "" || !refusesToken(err) {
+	if t.cfg.BootstrapRefreshTokenFile == "" || !refusesToken(err) {
 		return token, err
 	}
 	return t.exchangeSeed(ctx, err)
@@ -290,8 +290,8 @@ func (t *tokens) reload() {
 
 func (t *tokens) load() error {
 	token, modified, err := readSecret(t.file)
-	if errors.Is(err, fs.ErrNotExist) && t.cfg.RefreshTokenSeedFile != "" {
-		_, t.storedAt, err = readSecret(t.cfg.RefreshTokenSeedFile)
+	if errors.Is(err, fs.ErrNotExist) && t.cfg.BootstrapRefreshTokenFile != "" {
+		_, t.storedAt, err = readSecret(t.cfg.BootstrapRefreshTokenFile)
 		return err
 	}
 	if err != nil {

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"regexp"
+
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/throttle"
 )
 
 var aadsts = regexp.MustCompile(`AADSTS[0-9]{4,8}\b`)
@@ -12,7 +14,7 @@ var aadsts = regexp.MustCompile(`AADSTS[0-9]{4,8}\b`)
 func tokenRefusal(status int, header http.Header, body []byte) *Error {
 	e := readTokenError(body)
 	e.StatusCode = status
-	e.RetryAfter = retryAfter(header.Get("Retry-After"))
+	e.RetryAfter = throttle.RetryAfter(header.Get("Retry-After"))
 	e.Reason = reasonOfTokenError(status, e.Code, e.Description)
 	return e
 }

@@ -62,8 +62,8 @@ func TestTokenErrors(t *testing.T) {
 			if diff := cmp.Diff(&test.want, got, cmpopts.IgnoreFields(client.Error{}, "Err")); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			if got.Error() != test.text || got.Remedy() == "" {
-				t.Errorf("got %q with the remedy %q, want %q", got, got.Remedy(), test.text)
+			if got.Error() != test.text || got.Hint() == "" {
+				t.Errorf("got %q with the remedy %q, want %q", got, got.Hint(), test.text)
 			}
 			if got := read(t, cfg.RefreshTokenFile); got != "fake-refresh-token-1\n" {
 				t.Errorf("The file holds %q after a failure", got)
@@ -125,7 +125,7 @@ func TestTokenErrorCodes(t *testing.T) {
 			if e.Code != code || e.Reason != reason || client.IsTemporary(e) {
 				t.Errorf("got %v for %s, want %s for %s", e, e.Reason, code, reason)
 			}
-			if general := (&client.Error{Reason: reason}).Remedy(); e.Remedy() == general {
+			if general := (&client.Error{Reason: reason}).Hint(); e.Hint() == general {
 				t.Errorf("%s has no remedy of its own", code)
 			}
 		}

@@ -13,6 +13,8 @@ import (
 
 	"github.com/go-kit/log"
 	"github.com/go-kit/log/level"
+
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/throttle"
 )
 
 // Defaults of a [Config].
@@ -43,10 +45,10 @@ type Config struct {
 	// RefreshTokenFile holds the refresh token of the partner user. It is
 	// replaced whenever the token is rotated, so its folder must be writable.
 	RefreshTokenFile string
-	// RefreshTokenSeedFile, if set, holds a refresh token that is only read, by its
+	// BootstrapRefreshTokenFile, if set, holds a refresh token that is only read, by its
 	// path each time. It is used while RefreshTokenFile does not exist, and once
 	// for each content if the authority refuses the token in RefreshTokenFile.
-	RefreshTokenSeedFile string
+	BootstrapRefreshTokenFile string
 	// Concurrency is the most calls in flight, [DefaultConcurrency] if zero.
 	// Throttling allows fewer.
 	Concurrency int
@@ -72,7 +74,7 @@ type Client struct {
 	agent    string
 	timeout  time.Duration
 	logger   log.Logger
-	throttle *throttle
+	throttle *throttle.Throttle
 	clock    clock
 	http     *http.Client // of the API
 	tokens   *tokens
@@ -97,7 +99,7 @@ func New(cfg Config) (*Client, error) {
 		agent:    cfg.UserAgent,
 		timeout:  cfg.Timeout,
 		logger:   cfg.Logger,
-		throttle: newThrottle(cfg.Concurrency),
+		throttle: throttle.New(cfg.Concurrency),
 	}
 	c.http = newHTTPClient(&transport{base: cfg.Transport, throttle: c.throttle, clock: &c.clock, trace: cfg.Trace})
 	if c.tokens, err = newTokens(cfg, c); err != nil {
@@ -130,7 +132,7 @@ func (cfg Config) withDefaults() Config {
 
 // ConcurrencyLimit returns how many calls may be in flight now, as throttling
 // has it: between 1 and [Config.Concurrency].
-func (c *Client) ConcurrencyLimit() int { return c.throttle.allowed() }
+func (c *Client) ConcurrencyLimit() int { return c.throttle.Limit() }
 
 // RefreshTokenIssued returns when the stored refresh token was issued: when it
 // was last rotated, or when the file was written that it was read from. Before

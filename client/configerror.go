@@ -24,11 +24,11 @@ func (e *ConfigError) Error() string { return settings[e.Field] + ": " + e.Err.E
 func (e *ConfigError) Unwrap() error { return e.Err }
 
 var settings = map[string]string{
-	"ClientSecretFile":     "client secret file",
-	"CertificateFile":      "certificate file",
-	"CertificateKeyFile":   "certificate key file",
-	"RefreshTokenFile":     "refresh token file",
-	"RefreshTokenSeedFile": "refresh token seed file",
+	"ClientSecretFile":          "client secret file",
+	"CertificateFile":           "certificate file",
+	"CertificateKeyFile":        "certificate key file",
+	"RefreshTokenFile":          "refresh token file",
+	"BootstrapRefreshTokenFile": "bootstrap refresh token file",
 }
 
 // CheckFiles finds out, without calling anybody, whether the files can be used: a
@@ -54,14 +54,14 @@ func (cfg Config) checkRefreshToken() error {
 	switch {
 	case err == nil:
 		return nil
-	case cfg.RefreshTokenSeedFile == "" || !errors.Is(err, fs.ErrNotExist):
+	case cfg.BootstrapRefreshTokenFile == "" || !errors.Is(err, fs.ErrNotExist):
 		return &ConfigError{"RefreshTokenFile", err}
 	}
-	_, _, seedErr := readSecret(cfg.RefreshTokenSeedFile)
+	_, _, seedErr := readSecret(cfg.BootstrapRefreshTokenFile)
 	if seedErr == nil {
 		return nil
 	}
-	return fmt.Errorf("%w; %w", &ConfigError{"RefreshTokenFile", err}, &ConfigError{"RefreshTokenSeedFile", seedErr})
+	return fmt.Errorf("%w; %w", &ConfigError{"RefreshTokenFile", err}, &ConfigError{"BootstrapRefreshTokenFile", seedErr})
 }
 
 // checkOverlap refuses a refresh token file that is one of the others as well,
@@ -72,10 +72,10 @@ func (cfg Config) checkOverlap() error {
 		return nil //nolint:nilerr // A file that does not exist is none of the others.
 	}
 	for field, file := range map[string]string{
-		"ClientSecretFile":     cfg.ClientSecretFile,
-		"CertificateFile":      cfg.CertificateFile,
-		"CertificateKeyFile":   cfg.CertificateKeyFile,
-		"RefreshTokenSeedFile": cfg.RefreshTokenSeedFile,
+		"ClientSecretFile":          cfg.ClientSecretFile,
+		"CertificateFile":           cfg.CertificateFile,
+		"CertificateKeyFile":        cfg.CertificateKeyFile,
+		"BootstrapRefreshTokenFile": cfg.BootstrapRefreshTokenFile,
 	} {
 		if other, err := os.Stat(file); err == nil && os.SameFile(replaced, other) {
 			return &ConfigError{field, fmt.Errorf("%s is the refresh token file too, which gets replaced: use a file for each", file)}

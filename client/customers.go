@@ -29,7 +29,9 @@ type Customer struct {
 
 // CanonicalID returns the form of a customer id by which customers are joined
 // and labelled: Partner Center mixes upper and lower case in one document.
-func CanonicalID(id string) string { return strings.ToLower(strings.TrimSpace(id)) }
+func CanonicalID(id string) string {
+	return strings.ToLower(strings.TrimSpace(strings.ToValidUTF8(id, "\uFFFD")))
+}
 
 // Customers returns every customer of the partner, following the pages to the
 // end. An error may come with the customers that were found until then. If it

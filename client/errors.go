@@ -121,8 +121,8 @@ func (e *Error) Error() string {
 // Unwrap returns the cause of a missing or unreadable answer.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Remedy says in plain words what the reader can do about the failure.
-func (e *Error) Remedy() string {
+// Hint says in plain words what the reader can do about the failure.
+func (e *Error) Hint() string {
 	if remedy, ok := remediesByCode[e.Code]; ok {
 		return remedy
 	}

@@ -212,7 +212,7 @@ func TestListsAreNotCustomers(t *testing.T) {
 func TestRemedies(t *testing.T) {
 	seen := map[string]client.Reason{}
 	for _, reason := range client.Reasons() {
-		remedy := (&client.Error{Reason: reason}).Remedy()
+		remedy := (&client.Error{Reason: reason}).Hint()
 		if remedy == "" || seen[remedy] != "" {
 			t.Errorf("%s has the remedy %q of %q", reason, remedy, seen[remedy])
 		}
@@ -223,12 +223,12 @@ func TestRemedies(t *testing.T) {
 		"AADSTS700082", "AADSTS70000", "AADSTS50173", "AADSTS50076", "AADSTS50078", "AADSTS50079", "AADSTS65001",
 		"AADSTS700007", "AADSTS7000215", "AADSTS7000222", "AADSTS53003", "AADSTS90038", "AADSTS50126",
 	} {
-		remedy := (&client.Error{Code: code, Reason: client.ReasonAuth}).Remedy()
+		remedy := (&client.Error{Code: code, Reason: client.ReasonAuth}).Hint()
 		if remedy == "" || seen[remedy] != "" {
 			t.Errorf("%s has no remedy of its own but %q", code, remedy)
 		}
 	}
-	if got, want := (&client.Error{Code: "3000", Reason: client.ReasonClient}).Remedy(), (&client.Error{Reason: client.ReasonClient}).Remedy(); got != want {
+	if got, want := (&client.Error{Code: "3000", Reason: client.ReasonClient}).Hint(), (&client.Error{Reason: client.ReasonClient}).Hint(); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -56,7 +56,7 @@ func Example() {
 		case client.IsNoUsage(err):
 			fmt.Println(customer.Name, "uses no Azure")
 		case errors.As(err, &failure):
-			fmt.Println(customer.Name, "fails; what to do:", failure.Remedy())
+			fmt.Println(customer.Name, "fails; what to do:", failure.Hint())
 		default:
 			fmt.Println(customer.Name, "spent", summary.TotalCost, summary.Currency, "of", *summary.Budget)
 		}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/throttle"
 )
 
 // addFixtures seeds with every body of the test data, whatever it is of: the
@@ -161,7 +163,7 @@ func FuzzRetryAfter(f *testing.F) {
 	}
 	digits := regexp.MustCompile(`^[0-9]+$`)
 	f.Fuzz(func(t *testing.T, s string) {
-		got := retryAfter(s)
+		got := throttle.RetryAfter(s)
 		if got < 0 || got > 24*time.Hour {
 			t.Errorf("%q is a wait of %v", s, got)
 		}

@@ -7,11 +7,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/throttle"
 )
 
 // Limits of what is read of an answer, in bytes. A record of the usage records
@@ -100,14 +101,14 @@ func (c *Client) again(ctx context.Context, t *tries, failure *Error, token stri
 		return true
 	case failure.mayRetry() && t.retries < maxRetries:
 		t.retries++
-		return wait(ctx, backoff(firstRetry, t.retries-1, maxRetry))
+		return wait(ctx, throttle.Backoff(firstRetry, t.retries-1, maxRetry))
 	}
 	return false
 }
 
 // mostTelling prefers what the server said to a call that was not made.
 func (t *tries) mostTelling(failure *Error) *Error {
-	if _, late := errors.AsType[*gateError](failure.Err); late && t.last != nil {
+	if _, late := errors.AsType[*throttle.Error](failure.Err); late && t.last != nil {
 		return t.last
 	}
 	return failure
@@ -154,10 +155,10 @@ func (c *Client) send(ctx context.Context, r request, token string, id ids) (*an
 	}
 	status, body, header, err := c.roundTrip(req, r.limit)
 	e := &Error{StatusCode: status, RequestID: id.request, CorrelationID: id.correlation}
-	gate, late := errors.AsType[*gateError](err)
+	gate, late := errors.AsType[*throttle.Error](err)
 	switch {
 	case late:
-		e.Reason, e.Err, e.RetryAfter = ReasonThrottled, gate, gate.wait
+		e.Reason, e.Err, e.RetryAfter = ReasonThrottled, gate, gate.Wait
 	case err != nil && status == 0:
 		e.Reason, e.Err = reasonOfCause(err), c.tokens.scrubError(err, token)
 	case err != nil:
@@ -219,7 +220,7 @@ func (c *Client) readError(e *Error, body []byte, header http.Header, token stri
 	}
 	e.RequestID = uuidOr(header.Get("MS-RequestId"), e.RequestID)
 	e.CorrelationID = uuidOr(header.Get("MS-CorrelationId"), e.CorrelationID)
-	e.RetryAfter = retryAfter(header.Get("Retry-After"))
+	e.RetryAfter = throttle.RetryAfter(header.Get("Retry-After"))
 	e.Reason = reasonOfStatus(e.StatusCode, e.Code, description)
 }
 
@@ -252,18 +253,6 @@ func decodeCode(raw json.RawMessage) string {
 		return ""
 	}
 	return code
-}
-
-// retryAfter reads a Retry-After header, seconds or an HTTP date.
-func retryAfter(value string) time.Duration {
-	const longest = 24 * time.Hour
-	if seconds, err := strconv.ParseUint(value, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
-		return time.Duration(min(seconds, uint64(longest/time.Second))) * time.Second
-	}
-	if at, err := http.ParseTime(value); err == nil {
-		return min(max(time.Until(at), 0), longest)
-	}
-	return 0
 }
 
 func (c *Client) badAnswer(r request, a *answer, err error) error {

@@ -108,7 +108,7 @@ func TestSeedAgainstAnAuthority(t *testing.T) {
 	api.on(summaryPath, ok, denied, denied, ok)
 	cfg := s.config(t)
 	cfg.Cloud.APIURL = api.URL
-	cfg.RefreshTokenSeedFile = write(t, filepath.Join(t.TempDir(), "seed"), "fake-refresh-token-old\n")
+	cfg.BootstrapRefreshTokenFile = write(t, filepath.Join(t.TempDir(), "seed"), "fake-refresh-token-old\n")
 	c := newClient(t, cfg)
 	if _, err := c.UsageSummary(t.Context(), customerID); err != nil {
 		t.Fatal(err)
@@ -119,7 +119,7 @@ func TestSeedAgainstAnAuthority(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	s.storage.grant("fake-refresh-token-seed")
-	write(t, cfg.RefreshTokenSeedFile, "fake-refresh-token-seed\n")
+	write(t, cfg.BootstrapRefreshTokenFile, "fake-refresh-token-seed\n")
 	if err := c.Authenticate(t.Context()); err != nil {
 		t.Error(err)
 	}

@@ -130,7 +130,7 @@ func hostileClient(t *testing.T, s *server, lines io.Writer) *client.Client {
 	cfg.Timeout = 500 * time.Millisecond // Some answers are tried again until then.
 	write(t, cfg.ClientSecretFile, secrets[0])
 	write(t, cfg.RefreshTokenFile, secrets[1])
-	cfg.RefreshTokenSeedFile = write(t, filepath.Join(t.TempDir(), "seed"), secrets[4])
+	cfg.BootstrapRefreshTokenFile = write(t, filepath.Join(t.TempDir(), "seed"), secrets[4])
 	cfg.Logger = log.NewLogfmtLogger(log.NewSyncWriter(lines))
 	return newClient(t, cfg)
 }

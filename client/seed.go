@@ -20,11 +20,11 @@ type seed struct {
 // inspectSeed warns of a seed that could not help. It may be provided later, so
 // that it is no reason not to start.
 func (t *tokens) inspectSeed() {
-	if t.cfg.RefreshTokenSeedFile == "" {
+	if t.cfg.BootstrapRefreshTokenFile == "" {
 		return
 	}
-	if _, _, err := readSecret(t.cfg.RefreshTokenSeedFile); err != nil {
-		t.client.warn("msg", "the refresh token seed file cannot be read: nothing will take the place of a refused refresh token", "err", err)
+	if _, _, err := readSecret(t.cfg.BootstrapRefreshTokenFile); err != nil {
+		t.client.warn("msg", "the bootstrap refresh token file cannot be read: nothing will take the place of a refused refresh token", "err", err)
 	}
 }
 
@@ -32,18 +32,18 @@ func (t *tokens) inspectSeed() {
 // as the error says, or does not exist if that is nil. A seed that was refused is
 // not tried again until the file holds another.
 func (t *tokens) exchangeSeed(ctx context.Context, refusal error) (*oauth2.Token, error) {
-	token, written, err := readSecret(t.cfg.RefreshTokenSeedFile)
+	token, written, err := readSecret(t.cfg.BootstrapRefreshTokenFile)
 	switch {
 	case err != nil && refusal != nil:
 		return nil, refusal
 	case err != nil:
-		return nil, t.failure(&Error{Reason: ReasonAuth, Err: &ConfigError{"RefreshTokenSeedFile", err}})
+		return nil, t.failure(&Error{Reason: ReasonAuth, Err: &ConfigError{"BootstrapRefreshTokenFile", err}})
 	case token == t.refresh:
 		return nil, refusal
 	case token == t.seed.token && t.seed.refusal != nil:
 		return nil, cmp.Or(refusal, t.seed.refusal)
 	case refusal != nil:
-		t.client.warn("msg", "the stored refresh token is refused: trying the seed", "file", t.cfg.RefreshTokenSeedFile, "err", refusal)
+		t.client.warn("msg", "the stored refresh token is refused: trying the seed", "file", t.cfg.BootstrapRefreshTokenFile, "err", refusal)
 	}
 	t.noteSeed(seed{token: token})
 	answer, err := t.request(ctx, token)

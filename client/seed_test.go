@@ -38,14 +38,14 @@ func (s *server) accepting(refuse http.HandlerFunc, tokens ...string) http.Handl
 func withSeed(t *testing.T, cfg *client.Config, token string) {
 	t.Helper()
 	dir := t.TempDir()
-	cfg.RefreshTokenSeedFile = filepath.Join(dir, "seed")
-	symlink(t, filepath.Join("..data", "seed"), cfg.RefreshTokenSeedFile)
+	cfg.BootstrapRefreshTokenFile = filepath.Join(dir, "seed")
+	symlink(t, filepath.Join("..data", "seed"), cfg.BootstrapRefreshTokenFile)
 	replaceSeed(t, *cfg, token)
 }
 
 func replaceSeed(t *testing.T, cfg client.Config, token string) {
 	t.Helper()
-	dir := filepath.Dir(cfg.RefreshTokenSeedFile)
+	dir := filepath.Dir(cfg.BootstrapRefreshTokenFile)
 	folder := filepath.Join(dir, ".."+token)
 	if err := os.Mkdir(folder, 0o700); err != nil {
 		t.Fatal(err)
@@ -88,8 +88,8 @@ func TestSeedBegins(t *testing.T) {
 	if got := read(t, cfg.RefreshTokenFile); got != "fake-refresh-token-3\n" {
 		t.Errorf("The file holds %q", got)
 	}
-	info, err := os.Stat(cfg.RefreshTokenSeedFile)
-	if err != nil || !info.ModTime().Equal(seeded) || read(t, cfg.RefreshTokenSeedFile) != "fake-refresh-token-seed\n" {
+	info, err := os.Stat(cfg.BootstrapRefreshTokenFile)
+	if err != nil || !info.ModTime().Equal(seeded) || read(t, cfg.BootstrapRefreshTokenFile) != "fake-refresh-token-seed\n" {
 		t.Errorf("The seed is %v, %v", info, err)
 	}
 	if got := c.RefreshTokenIssued(); time.Since(got) > time.Minute {
@@ -225,9 +225,9 @@ func TestRefusedSeedAlone(t *testing.T) {
 		}
 	}
 	s.wantSent("fake-refresh-token-seed")
-	remove(t, filepath.Join(filepath.Dir(cfg.RefreshTokenSeedFile), "..data"))
+	remove(t, filepath.Join(filepath.Dir(cfg.BootstrapRefreshTokenFile), "..data"))
 	err := c.Authenticate(t.Context())
-	if e := failure(t, err); !client.IsAuth(err) || !strings.Contains(e.Error(), "refresh token seed file: ") {
+	if e := failure(t, err); !client.IsAuth(err) || !strings.Contains(e.Error(), "bootstrap refresh token file: ") {
 		t.Errorf("got %v without the seed", err)
 	}
 	replaceSeed(t, cfg, "fake-refresh-token-new")
@@ -293,11 +293,11 @@ func TestSeedThatIsMissing(t *testing.T) {
 	s := newServer(t)
 	s.on(tokenPath, revoked)
 	cfg := s.config()
-	cfg.RefreshTokenSeedFile = filepath.Join(t.TempDir(), "seed")
+	cfg.BootstrapRefreshTokenFile = filepath.Join(t.TempDir(), "seed")
 	var lines bytes.Buffer
 	cfg.Logger = log.NewLogfmtLogger(&lines)
 	c := newClient(t, cfg)
-	if got := lines.String(); strings.Count(got, "level=warn") != 1 || !strings.Contains(got, cfg.RefreshTokenSeedFile) {
+	if got := lines.String(); strings.Count(got, "level=warn") != 1 || !strings.Contains(got, cfg.BootstrapRefreshTokenFile) {
 		t.Errorf("got the log %q, want a warning of the seed", got)
 	}
 	if err := c.Authenticate(t.Context()); failure(t, err).Code != "AADSTS50173" {
@@ -308,8 +308,8 @@ func TestSeedThatIsMissing(t *testing.T) {
 // The refresh token file is replaced, so that it must be none of the others.
 func TestNewRefusesOverlap(t *testing.T) {
 	for field, change := range map[string]func(*client.Config){
-		"refresh token seed file": func(cfg *client.Config) { cfg.RefreshTokenSeedFile = cfg.RefreshTokenFile },
-		"client secret file":      func(cfg *client.Config) { cfg.ClientSecretFile = cfg.RefreshTokenFile },
+		"bootstrap refresh token file": func(cfg *client.Config) { cfg.BootstrapRefreshTokenFile = cfg.RefreshTokenFile },
+		"client secret file":           func(cfg *client.Config) { cfg.ClientSecretFile = cfg.RefreshTokenFile },
 	} {
 		s := newServer(t)
 		cfg := s.config()

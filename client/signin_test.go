@@ -222,7 +222,7 @@ func TestSignInFails(t *testing.T) {
 				cfg := a.config()
 				write(t, cfg.RefreshTokenFile, "fake-refresh-token-1\n")
 				e := failure(t, client.SignIn(t.Context(), cfg, ignore))
-				if diff := cmp.Diff([]string{test.text, string(test.reason), test.remedy}, []string{e.Error(), string(e.Reason), e.Remedy()}); diff != "" {
+				if diff := cmp.Diff([]string{test.text, string(test.reason), test.remedy}, []string{e.Error(), string(e.Reason), e.Hint()}); diff != "" {
 					t.Errorf("(-want +got):\n%s", diff)
 				}
 				if got := read(t, cfg.RefreshTokenFile); got != "fake-refresh-token-1\n" {

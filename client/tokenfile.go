@@ -10,7 +10,7 @@ import (
 
 // secretFiles are those that only their owner ought to read.
 func (cfg Config) secretFiles() []string {
-	files := []string{cfg.RefreshTokenFile, cfg.RefreshTokenSeedFile, cfg.ClientSecretFile}
+	files := []string{cfg.RefreshTokenFile, cfg.BootstrapRefreshTokenFile, cfg.ClientSecretFile}
 	if cfg.CertificateFile != "" {
 		files = append(files, cmp.Or(cfg.CertificateKeyFile, cfg.CertificateFile))
 	}

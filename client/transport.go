@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/throttle"
 )
 
 // transport is the round tripper between the tokens and the network: it lets the
@@ -13,7 +15,7 @@ import (
 // been read.
 type transport struct {
 	base     http.RoundTripper
-	throttle *throttle
+	throttle *throttle.Throttle
 	clock    *clock
 	trace    func(Endpoint) func(int)
 }
@@ -27,7 +29,7 @@ func withEndpoint(ctx context.Context, endpoint Endpoint) context.Context {
 
 // RoundTrip implements [http.RoundTripper].
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	pass, err := t.throttle.enter(req.Context())
+	pass, err := t.throttle.Enter(req.Context())
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +39,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := t.base.RoundTrip(req)
 	if err != nil {
 		done(0)
-		t.throttle.leave(pass, outcome{missing: true})
+		t.throttle.Leave(pass, throttle.Outcome{Missing: true})
 		return nil, err
 	}
 	t.clock.note(resp.Header, sent, time.Now())
@@ -47,7 +49,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		} else {
 			done(0)
 		}
-		t.throttle.leave(pass, outcomeOf(resp))
+		t.throttle.Leave(pass, throttle.OutcomeOf(resp))
 	}}
 	return resp, nil
 }

@@ -20,6 +20,8 @@ import (
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
 	"github.com/azure-csp-exporter/azure_csp_exporter/client/simulator"
 	"github.com/azure-csp-exporter/azure_csp_exporter/collector"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache/cachetest"
 )
 
 // openMetrics is what Prometheus asks for first.
@@ -27,9 +29,9 @@ const openMetrics = "application/openmetrics-text;version=1.0.0"
 
 // large returns a source of n customers who all have figures: eight or nine
 // series each.
-func large(n int) *fakeSource {
+func large(n int) *cachetest.Source {
 	now := time.Date(2026, 3, 20, 12, 0, 0, 0, time.UTC)
-	source := newFake(0)
+	source := cachetest.New(0)
 	summaries := make(map[string]client.UsageSummary, n)
 	for _, c := range billed(n) {
 		f := c.Figures(now)
@@ -41,25 +43,25 @@ func large(n int) *fakeSource {
 			summary.USDTotalCost = &f.USD
 		}
 		summaries[c.ID] = summary
-		source.customers = append(source.customers, client.Customer{ID: c.ID, Name: c.Name, Domain: c.Domain, Relationship: "reseller"})
+		source.Customers = append(source.Customers, client.Customer{ID: c.ID, Name: c.Name, Domain: c.Domain, Relationship: "reseller"})
 	}
-	source.usage = func(id string) (client.UsageSummary, error) { return summaries[id], nil }
+	source.Usage = func(id string) (client.UsageSummary, error) { return summaries[id], nil }
 	return source
 }
 
 // warm returns a cache that knows all customers of a source.
-func warm(tb testing.TB, source *fakeSource) *collector.Cache {
+func warm(tb testing.TB, source *cachetest.Source) *cache.Cache {
 	tb.Helper()
-	cache := collector.NewCache(source, collector.Config{Concurrency: 1, TTL: time.Hour, MaxAge: 24 * time.Hour})
-	tb.Cleanup(cache.Close)
-	cache.Scrape(tb.Context())
-	return cache
+	c := cache.New(source, cache.Config{Concurrency: 1, TTL: time.Hour, MaxAge: 24 * time.Hour})
+	tb.Cleanup(c.Close)
+	c.Refresh(tb.Context())
+	return c
 }
 
 // liveRegistry has what the exporter tells of itself.
 func liveRegistry() *prometheus.Registry {
 	live := prometheus.NewRegistry()
-	live.MustRegister(collector.NewAPI(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), collectors.NewGoCollector(
+	live.MustRegister(collector.NewClientMetrics(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), collectors.NewGoCollector(
 		collectors.WithGoCollectorMemStatsMetricsDisabled(),
 		collectors.WithGoCollectorRuntimeMetrics(collectors.MetricsMemory),
 	))
@@ -67,28 +69,28 @@ func liveRegistry() *prometheus.Registry {
 }
 
 // plain is promhttp over the same collectors.
-func plain(cache *collector.Cache) http.Handler {
+func plain(c *cache.Cache) http.Handler {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collector.NewExporter(cache))
-	return waiting(cache, promhttp.HandlerFor(prometheus.Gatherers{registry, liveRegistry()}, handlerOpts))
+	registry.MustRegister(collector.NewExporter(c))
+	return waiting(c, promhttp.HandlerFor(prometheus.Gatherers{registry, liveRegistry()}, handlerOpts))
 }
 
 var handlerOpts = promhttp.HandlerOpts{EnableOpenMetrics: true}
 
 // rendered is the exporter's own handler.
-func rendered(cache *collector.Cache) http.Handler {
-	return waiting(cache, collector.NewExposition(cache, liveRegistry(), handlerOpts))
+func rendered(c *cache.Cache) http.Handler {
+	return waiting(c, collector.NewExposition(c, liveRegistry(), handlerOpts))
 }
 
-func waiting(cache *collector.Cache, metrics http.Handler) http.Handler {
-	return collector.NewHandler(cache, metrics, collector.HandlerConfig{TimeoutOffset: time.Second / 2, MaxRequests: 40})
+func waiting(c *cache.Cache, metrics http.Handler) http.Handler {
+	return collector.NewHandler(c, metrics, collector.HandlerConfig{TimeoutOffset: time.Second / 2, MaxRequests: 40})
 }
 
 // static writes the customers' families from memory, and then appends the live
 // ones: what a handler that knows everything beforehand cannot do without.
-func static(cache *collector.Cache, customers []byte) http.Handler {
+func static(c *cache.Cache, customers []byte) http.Handler {
 	live := prometheus.NewRegistry()
-	live.MustRegister(collector.NewHealth(cache))
+	live.MustRegister(collector.NewStatsCollector(c))
 	appended := promhttp.HandlerFor(prometheus.Gatherers{live, liveRegistry()}, handlerOpts)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", openMetrics)
@@ -165,18 +167,18 @@ func customersOnly(tb testing.TB, handler http.Handler) []byte {
 // and with the limit, the first one after a change with plain promhttp, and eight
 // first ones at once with one alone.
 func BenchmarkScrape(b *testing.B) {
-	cache := warm(b, large(10_000))
-	handler := rendered(cache)
-	viaPromhttp := scraper(b, plain(cache))
+	c := warm(b, large(10_000))
+	handler := rendered(c)
+	viaPromhttp := scraper(b, plain(c))
 	viaRendered := scraper(b, handler)
-	viaStatic := scraper(b, static(cache, customersOnly(b, handler)))
+	viaStatic := scraper(b, static(c, customersOnly(b, handler)))
 	for b.Loop() {
 		var promhttpTimes, firstTimes, eightTimes, renderedTimes, staticTimes []time.Duration
 		for range 9 {
 			promhttpTimes = append(promhttpTimes, viaPromhttp())
 			// A new handler has rendered nothing, as after a change.
-			firstTimes = append(firstTimes, scraper(b, rendered(cache))())
-			eightTimes = append(eightTimes, atOnce(8, scraper(b, rendered(cache))))
+			firstTimes = append(firstTimes, scraper(b, rendered(c))())
+			eightTimes = append(eightTimes, atOnce(8, scraper(b, rendered(c))))
 			for range 30 {
 				renderedTimes = append(renderedTimes, viaRendered())
 				staticTimes = append(staticTimes, viaStatic())

@@ -10,7 +10,7 @@
 //
 //	api := collector.NewAPI()
 //	partner, err := client.New(client.Config{Trace: api.Trace, …})
-//	cache := collector.NewCache(partner, collector.Config{Concurrency: 8, TTL: time.Hour, MaxAge: 24 * time.Hour})
+//	cache := cache.New(partner, cache.Config{Concurrency: 8, TTL: time.Hour, MaxAge: 24 * time.Hour})
 //	defer cache.Close()
 //	registry := prometheus.NewRegistry()
 //	registry.MustRegister(api)

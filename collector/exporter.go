@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache"
 )
 
 const namespace = "azure_csp"
@@ -11,16 +13,16 @@ const namespace = "azure_csp"
 // Exporter is the [prometheus.Collector] of everything that a [Cache] knows. To
 // gather it never waits and never fails. [NewExposition] serves the same, and
 // renders the families of the customers once for many scrapes.
-type Exporter struct{ cache *Cache }
+type Exporter struct{ cache *cache.Cache }
 
 var _ prometheus.Collector = (*Exporter)(nil)
 
 // NewExporter returns the collector of a cache.
-func NewExporter(cache *Cache) *Exporter { return &Exporter{cache} }
+func NewExporter(cache *cache.Cache) *Exporter { return &Exporter{cache} }
 
 // Describe implements [prometheus.Collector].
 func (e *Exporter) Describe(ch chan<- *prometheus.Desc) {
-	NewHealth(e.cache).Describe(ch)
+	NewStatsCollector(e.cache).Describe(ch)
 	for _, f := range customerFamilies {
 		f.Describe(ch)
 	}
@@ -29,7 +31,7 @@ func (e *Exporter) Describe(ch chan<- *prometheus.Desc) {
 // Collect implements [prometheus.Collector].
 func (e *Exporter) Collect(ch chan<- prometheus.Metric) {
 	s := e.cache.Snapshot()
-	s.collect(ch)
+	collectStats(ch, s.Stats)
 	for _, f := range customerFamilies {
 		f.collect(ch, f.desc, s.Customers)
 	}

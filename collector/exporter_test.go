@@ -14,44 +14,9 @@ import (
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
 	"github.com/azure-csp-exporter/azure_csp_exporter/collector"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache/cachetest"
 )
-
-// everyKind has a customer of every state.
-func everyKind() *fakeSource {
-	usd, budget := 35.23, 97.0
-	s := newFake(0)
-	s.customers = []client.Customer{
-		{ID: "44908A11-641B-4C53-B7FC-0F2BFCA8A581", Name: "Modern \"Azure\" Customer UK", Domain: "uk.example", Relationship: "reseller"},
-		{ID: "legacy", Name: "600 test\nßシ"},
-		{ID: "none", Name: "No usage"},
-		{ID: "denied", Name: "No access"},
-		{ID: "gone", Name: "Not found"},
-		{ID: "broken", Name: "Broken"},
-	}
-	answers := map[string]func() (client.UsageSummary, error){
-		"44908A11-641B-4C53-B7FC-0F2BFCA8A581": func() (client.UsageSummary, error) {
-			return client.UsageSummary{
-				Usage: client.Usage{
-					TotalCost: 28.82860766744404945074, USDTotalCost: &usd, Budget: &budget, Currency: "GBP",
-					LastModified: time.Date(2019, 9, 18, 17, 9, 26, 160e6, time.UTC),
-				},
-				BillingStart: time.Date(2019, 9, 1, 0, 0, 0, 0, time.UTC),
-				BillingEnd:   time.Date(2019, 10, 1, 0, 0, 0, 0, time.UTC),
-			}, nil
-		},
-		"legacy": func() (client.UsageSummary, error) { return client.UsageSummary{}, nil },
-		"none":   func() (client.UsageSummary, error) { return client.UsageSummary{}, errNoUsage },
-		"denied": func() (client.UsageSummary, error) {
-			return client.UsageSummary{}, apiError(403, "20002", client.ReasonPermission)
-		},
-		"gone": func() (client.UsageSummary, error) {
-			return client.UsageSummary{}, apiError(404, "60003", client.ReasonClient)
-		},
-		"broken": func() (client.UsageSummary, error) { return client.UsageSummary{}, errServer },
-	}
-	s.usage = func(id string) (client.UsageSummary, error) { return answers[id]() }
-	return s
-}
 
 // The bubble's clock starts at 946684800; the refresh takes two calls of 1 s.
 const everyKindExposition = `
@@ -141,19 +106,19 @@ azure_csp_up 1
 
 func TestExposition(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		source := everyKind()
-		source.delay = time.Second
-		source.certificate = time.Unix(970000000, 0)
-		cache, _ := newCache(t, source, func(c *collector.Config) { c.Concurrency = 6 })
-		scrape(t, cache)
-		compare(t, cache, everyKindExposition)
+		source := cachetest.EveryKind()
+		source.Delay = time.Second
+		source.Certificate = time.Unix(970000000, 0)
+		c, _ := cachetest.NewCache(t, source, func(c *cache.Config) { c.Concurrency = 6 })
+		cachetest.Scrape(t, c)
+		compare(t, c, everyKindExposition)
 	})
 }
 
 // Before the first refresh nothing is known, and nothing may be made up.
 func TestExpositionBeforeAnything(t *testing.T) {
-	cache, _ := newCache(t, newFake(3))
-	compare(t, cache, `
+	c, _ := cachetest.NewCache(t, cachetest.New(3))
+	compare(t, c, `
 # HELP azure_csp_customers Customers by state, which is told by the last attempt to fetch their usage.
 # TYPE azure_csp_customers gauge
 azure_csp_customers{status="error"} 0
@@ -171,11 +136,11 @@ azure_csp_up 0
 }
 
 func TestLint(t *testing.T) {
-	cache, _ := newCache(t, everyKind())
-	scrape(t, cache)
-	api := collector.NewAPI()
+	c, _ := cachetest.NewCache(t, cachetest.EveryKind())
+	cachetest.Scrape(t, c)
+	api := collector.NewClientMetrics()
 	api.Trace(client.EndpointToken)(200)
-	for _, c := range []prometheus.Collector{collector.NewExporter(cache), api} {
+	for _, c := range []prometheus.Collector{collector.NewExporter(c), api} {
 		problems, err := testutil.CollectAndLint(c)
 		if err != nil || len(problems) > 0 {
 			t.Errorf("%T: %v, %v", c, problems, err)
@@ -189,21 +154,21 @@ func TestHostileNames(t *testing.T) {
 	names := []string{
 		`"} 1`, "\n# EOF\n", `back\slash`, "\x00\x01\x7f", "\xff\xfeinvalid", strings.Repeat("x", 10_000), "", "  ", "{}=,", "\u202eRTL",
 	}
-	source := newFake(0)
+	source := cachetest.New(0)
 	for i, name := range names {
-		c := customer(i)
+		c := cachetest.Customer(i)
 		c.Name, c.Domain, c.Relationship = name, name, name
-		source.customers = append(source.customers, c)
+		source.Customers = append(source.Customers, c)
 	}
-	source.usage = func(string) (client.UsageSummary, error) {
-		f := figures(math.MaxFloat64)
+	source.Usage = func(string) (client.UsageSummary, error) {
+		f := cachetest.Figures(math.MaxFloat64)
 		f.Currency = "\xff"
 		return f, nil
 	}
-	cache, _ := newCache(t, source)
-	scrape(t, cache)
+	c, _ := cachetest.NewCache(t, source)
+	cachetest.Scrape(t, c)
 	registry := prometheus.NewPedanticRegistry()
-	registry.MustRegister(collector.NewExporter(cache))
+	registry.MustRegister(collector.NewExporter(c))
 	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -238,7 +203,7 @@ func TestHostileNames(t *testing.T) {
 
 func TestAPI(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		api := collector.NewAPI()
+		api := collector.NewClientMetrics()
 		first := api.Trace(client.EndpointUsageSummary)
 		second := api.Trace(client.EndpointUsageSummary)
 		api.Trace(client.EndpointToken)
@@ -269,7 +234,7 @@ azure_csp_api_throttled_total{endpoint="usagesummary"} 1
 }
 
 // checkDuration expects two requests of 0.3 s, in classic and native buckets.
-func checkDuration(t *testing.T, api *collector.API) {
+func checkDuration(t *testing.T, api *collector.ClientMetrics) {
 	t.Helper()
 	registry := prometheus.NewPedanticRegistry()
 	registry.MustRegister(api)

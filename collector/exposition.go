@@ -11,12 +11,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache"
 )
 
 // exposition serves the families of the customers as they were rendered for
 // another scrape, and the live ones as they are now.
 type exposition struct {
-	cache *Cache
+	cache *cache.Cache
 	log   promhttp.Logger
 	live  http.Handler // serves the live families
 	all   http.Handler // serves everything, freshly gathered
@@ -32,12 +34,12 @@ type exposition struct {
 // What tells of the customers is rendered once for each format and compression
 // that is asked for, and again when it has changed. What is live follows it, as
 // more of the text or more messages, and within the same gzip member.
-func NewExposition(cache *Cache, live prometheus.Gatherer, opts promhttp.HandlerOpts) http.Handler {
+func NewExposition(cache *cache.Cache, live prometheus.Gatherer, opts promhttp.HandlerOpts) http.Handler {
 	opts.OfferedCompressions = []promhttp.Compression{promhttp.Identity, promhttp.Gzip}
 	return &exposition{
 		cache: cache,
 		log:   opts.ErrorLog,
-		live:  promhttp.HandlerFor(prometheus.Gatherers{registryOf(NewHealth(cache)), live}, opts),
+		live:  promhttp.HandlerFor(prometheus.Gatherers{registryOf(NewStatsCollector(cache)), live}, opts),
 		all:   promhttp.HandlerFor(prometheus.Gatherers{registryOf(NewExporter(cache)), live}, opts),
 	}
 }
@@ -128,7 +130,7 @@ func (e *exposition) rendered(header http.Header) *body {
 func (e *exposition) current() *rendering {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.latest == nil || !e.cache.stillHolds(&e.latest.snapshot) {
+	if e.latest == nil || !e.cache.IsCurrent(&e.latest.snapshot) {
 		e.latest = &rendering{snapshot: e.cache.Snapshot(), log: e.log, bodies: map[form]func() *body{}}
 	}
 	return e.latest
@@ -142,7 +144,7 @@ type form struct {
 
 // rendering is a snapshot in every form that has been asked for.
 type rendering struct {
-	snapshot Snapshot
+	snapshot cache.Snapshot
 	log      promhttp.Logger
 
 	mu     sync.Mutex
@@ -179,7 +181,7 @@ func (r *rendering) render(f form) *body {
 // exposition is for the live families to write.
 func (r *rendering) encode(w io.Writer, format expfmt.Format) {
 	encoder := expfmt.NewEncoder(w, format)
-	for _, family := range r.snapshot.Collectors() {
+	for _, family := range Collectors(r.snapshot.Customers) {
 		gathered, err := registryOf(family).Gather()
 		r.complain(err)
 		for _, metrics := range gathered {

@@ -27,6 +27,8 @@ import (
 	"github.com/prometheus/common/expfmt"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/collector"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache/cachetest"
 )
 
 // Everything that a scraper may ask for.
@@ -52,9 +54,9 @@ func live() *prometheus.Registry {
 }
 
 // asPromhttp serves the same as [collector.NewExposition], freshly gathered.
-func asPromhttp(cache *collector.Cache) http.Handler {
+func asPromhttp(c *cache.Cache) http.Handler {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collector.NewExporter(cache))
+	registry.MustRegister(collector.NewExporter(c))
 	return promhttp.HandlerFor(prometheus.Gatherers{registry, live()}, handlerOpts)
 }
 
@@ -113,9 +115,9 @@ func sorted(t *testing.T, contentType, body string) []string {
 // Whatever a scraper asks for, it gets the headers and the metrics that promhttp
 // would serve: first those of the customers, and the end once, at the end.
 func TestExpositionAsPromhttp(t *testing.T) {
-	cache, _ := newCache(t, everyKind())
-	scrape(t, cache)
-	rendered, reference := collector.NewExposition(cache, live(), handlerOpts), asPromhttp(cache)
+	c, _ := cachetest.NewCache(t, cachetest.EveryKind())
+	cachetest.Scrape(t, c)
+	rendered, reference := collector.NewExposition(c, live(), handlerOpts), asPromhttp(c)
 	for _, accept := range formats {
 		for _, encoding := range encodings {
 			for range 2 { // What is rendered once is served twice.
@@ -140,9 +142,9 @@ func TestExpositionAsPromhttp(t *testing.T) {
 
 // curl and browsers read one gzip member only, so that it has to hold everything.
 func TestExpositionIsOneGzipMember(t *testing.T) {
-	cache, _ := newCache(t, everyKind())
-	scrape(t, cache)
-	exposition := collector.NewExposition(cache, live(), handlerOpts)
+	c, _ := cachetest.NewCache(t, cachetest.EveryKind())
+	cachetest.Scrape(t, c)
+	exposition := collector.NewExposition(c, live(), handlerOpts)
 	for _, accept := range formats {
 		w := serve(t, exposition, "", accept, "gzip")
 		rest := bufio.NewReader(w.Body) // As it is a byte reader, nothing is read past the member.
@@ -163,9 +165,9 @@ func TestExpositionIsOneGzipMember(t *testing.T) {
 
 // The customers' families have the bytes and the order that promhttp gives them.
 func TestRenderedCustomersAsPromhttp(t *testing.T) {
-	cache, _ := newCache(t, everyKind())
-	scrape(t, cache)
-	got := body(t, serve(t, collector.NewExposition(cache, prometheus.NewRegistry(), handlerOpts), "", "", ""))
+	c, _ := cachetest.NewCache(t, cachetest.EveryKind())
+	cachetest.Scrape(t, c)
+	got := body(t, serve(t, collector.NewExposition(c, prometheus.NewRegistry(), handlerOpts), "", "", ""))
 	var want strings.Builder
 	customers := false
 	for line := range strings.Lines(everyKindExposition) {
@@ -196,9 +198,9 @@ func scrub(text string) string {
 
 // A filter by name answers as promhttp's does, byte for byte.
 func TestExpositionByName(t *testing.T) {
-	cache, _ := newCache(t, everyKind())
-	scrape(t, cache)
-	rendered, reference := collector.NewExposition(cache, live(), handlerOpts), asPromhttp(cache)
+	c, _ := cachetest.NewCache(t, cachetest.EveryKind())
+	cachetest.Scrape(t, c)
+	rendered, reference := collector.NewExposition(c, live(), handlerOpts), asPromhttp(c)
 	for _, names := range [][]string{
 		{"azure_csp_customer_budget"}, {"azure_csp_up", "azure_csp_customer_info"}, {"zz_started_timestamp_seconds"}, {"nothing"}, {""},
 	} {
@@ -214,10 +216,10 @@ func TestExpositionByName(t *testing.T) {
 
 // HEAD gets the headers of GET and no body, also over real HTTP.
 func TestExpositionHead(t *testing.T) {
-	cache, _ := newCache(t, everyKind())
-	scrape(t, cache)
+	c, _ := cachetest.NewCache(t, cachetest.EveryKind())
+	cachetest.Scrape(t, c)
 	var headers []http.Header
-	for _, handler := range []http.Handler{collector.NewExposition(cache, live(), handlerOpts), asPromhttp(cache)} {
+	for _, handler := range []http.Handler{collector.NewExposition(c, live(), handlerOpts), asPromhttp(c)} {
 		server := httptest.NewServer(handler)
 		t.Cleanup(server.Close)
 		for _, encoding := range []string{"identity", "gzip"} {
@@ -248,9 +250,9 @@ func TestExpositionHead(t *testing.T) {
 // new figures, failures, and figures that become too old without any refresh.
 func TestExpositionFollowsTheCache(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		source := newFake(2)
-		cache, _ := newCache(t, source)
-		exposition := collector.NewExposition(cache, live(), handlerOpts)
+		source := cachetest.New(2)
+		c, _ := cachetest.NewCache(t, source)
+		exposition := collector.NewExposition(c, live(), handlerOpts)
 		seen := func() (costs, failed, known int) {
 			text := body(t, serve(t, exposition, "", "", ""))
 			return strings.Count(text, "\nazure_csp_customer_total_cost{"), strings.Count(text, `} 0`+"\n"), strings.Count(text, "\nazure_csp_customer_info{")
@@ -258,28 +260,30 @@ func TestExpositionFollowsTheCache(t *testing.T) {
 		if costs, _, known := seen(); costs != 0 || known != 0 {
 			t.Errorf("before anything: %d costs, %d customers", costs, known)
 		}
-		scrape(t, cache)
+		cachetest.Scrape(t, c)
 		if costs, _, known := seen(); costs != 2 || known != 2 {
 			t.Errorf("after a refresh: %d costs, %d customers, want 2 and 2", costs, known)
 		}
-		pass(time.Hour)
-		source.change(func(s *fakeSource) { s.customers = append(s.customers[1:], customer(2), customer(3)) })
-		scrape(t, cache)
+		time.Sleep(time.Hour)
+		source.Change(func(s *cachetest.Source) {
+			s.Customers = append(s.Customers[1:], cachetest.Customer(2), cachetest.Customer(3))
+		})
+		cachetest.Scrape(t, c)
 		if costs, _, known := seen(); costs != 3 || known != 3 {
 			t.Errorf("one left and two came: %d costs, %d customers, want 3 and 3", costs, known)
 		}
-		pass(time.Hour)
+		time.Sleep(time.Hour)
 		_, before, _ := seen()
-		source.failWith(errServer, "id-0002")
-		scrape(t, cache)
+		source.FailWith(cachetest.ErrServer, "id-0002")
+		cachetest.Scrape(t, c)
 		if costs, after, _ := seen(); costs != 3 || after == before {
 			t.Errorf("one failed: %d costs, want 3; %d zeros before and %d after", costs, before, after)
 		}
-		pass(23*time.Hour + time.Minute) // Nobody scrapes meanwhile.
+		time.Sleep(23*time.Hour + time.Minute) // Nobody scrapes meanwhile.
 		if costs, _, known := seen(); costs != 2 || known != 3 {
 			t.Errorf("a day after its last figures: %d costs, %d customers, want 2 and 3", costs, known)
 		}
-		pass(time.Hour)
+		time.Sleep(time.Hour)
 		if costs, _, known := seen(); costs != 0 || known != 3 {
 			t.Errorf("a day after the last refresh: %d costs, %d customers, want 0 and 3", costs, known)
 		}
@@ -292,8 +296,8 @@ func TestWarmScrapeDoesNotGrow(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // Pools are emptied by every collection.
 	count, size := make([]float64, 2), make([]uint64, 2)
 	for i, customers := range []int{10, 10_000} {
-		cache := warm(t, large(customers))
-		handler := waiting(cache, collector.NewExposition(cache, live(), handlerOpts))
+		c := warm(t, large(customers))
+		handler := waiting(c, collector.NewExposition(c, live(), handlerOpts))
 		r := request(t.Context(), "10")
 		r.Header.Set("Accept-Encoding", "gzip")
 		once := func() { handler.ServeHTTP(&discard{header: http.Header{}}, r) }
@@ -328,9 +332,9 @@ func (d *discard) WriteHeader(int)             {}
 // customers who are well.
 func TestScrapesDuringARefresh(t *testing.T) {
 	source := large(300)
-	cache := collector.NewCache(source, collector.Config{Concurrency: 4, TTL: 0, MaxAge: 24 * time.Hour})
-	t.Cleanup(cache.Close)
-	handler := collector.NewHandler(cache, collector.NewExposition(cache, live(), handlerOpts), collector.HandlerConfig{MaxWait: time.Millisecond})
+	c := cache.New(source, cache.Config{Concurrency: 4, TTL: 0, MaxAge: 24 * time.Hour})
+	t.Cleanup(c.Close)
+	handler := collector.NewHandler(c, collector.NewExposition(c, live(), handlerOpts), collector.HandlerConfig{MaxWait: time.Millisecond})
 	var scrapers sync.WaitGroup
 	for i := range 8 {
 		scrapers.Go(func() {
@@ -363,8 +367,8 @@ func stateCount(text, state string) int {
 // A scraper that reads nothing holds up neither the other scrapers nor a refresh.
 func TestSlowReader(t *testing.T) {
 	source := large(5_000)
-	cache := warm(t, source)
-	server := httptest.NewServer(rendered(cache))
+	c := warm(t, source)
+	server := httptest.NewServer(rendered(c))
 	t.Cleanup(server.Close)
 	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
 	if err != nil {
@@ -385,7 +389,7 @@ func TestSlowReader(t *testing.T) {
 			t.Errorf("another scraper gets %d bytes with status %d", size, status)
 		}
 	}
-	cache.Scrape(ctx)
+	c.Refresh(ctx)
 	if err := ctx.Err(); err != nil {
 		t.Error(err)
 	}
@@ -393,20 +397,20 @@ func TestSlowReader(t *testing.T) {
 
 // Families that cannot be gathered are logged and leave the others as they are.
 func TestExpositionOfABrokenRegistry(t *testing.T) {
-	cache, _ := newCache(t, everyKind())
-	scrape(t, cache)
+	c, _ := cachetest.NewCache(t, cachetest.EveryKind())
+	cachetest.Scrape(t, c)
 	broken := prometheus.NewRegistry()
 	broken.MustRegister(prometheus.CollectorFunc(func(ch chan<- prometheus.Metric) {
 		ch <- prometheus.NewInvalidMetric(prometheus.NewDesc("broken", "Broken.", nil, nil), errors.New("it is broken"))
 	}))
 	opts := handlerOpts
 	opts.ErrorHandling = promhttp.ContinueOnError
-	w := serve(t, collector.NewExposition(cache, broken, opts), "", "", "")
+	w := serve(t, collector.NewExposition(c, broken, opts), "", "", "")
 	if got := stateCount(body(t, w), "ok"); w.Code != http.StatusOK || got != 2 {
 		t.Errorf("status %d, %d customers are well, want 200 and 2", w.Code, got)
 	}
 	opts.ErrorHandling = promhttp.HTTPErrorOnError
-	w = serve(t, collector.NewExposition(cache, broken, opts), "", "", "")
+	w = serve(t, collector.NewExposition(c, broken, opts), "", "", "")
 	if text := body(t, w); w.Code != http.StatusInternalServerError || strings.Contains(text, "azure_csp") {
 		t.Errorf("status %d, %q, want 500 and no metrics", w.Code, text)
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache"
 )
 
 // estimate is what every help text of an amount has to say.
@@ -15,7 +16,7 @@ const estimate = " Cached estimate by Microsoft, not for billing."
 // them.
 type family struct {
 	desc    *prometheus.Desc
-	collect func(ch chan<- prometheus.Metric, d *prometheus.Desc, customers []Customer)
+	collect func(ch chan<- prometheus.Metric, d *prometheus.Desc, customers []cache.Customer)
 }
 
 // Describe sends the family's descriptor.
@@ -84,8 +85,8 @@ func customerDesc(name, help string, labels ...string) *prometheus.Desc {
 }
 
 // each collects a family with at most one series of each customer.
-func each(collect func(series)) func(chan<- prometheus.Metric, *prometheus.Desc, []Customer) {
-	return func(ch chan<- prometheus.Metric, d *prometheus.Desc, customers []Customer) {
+func each(collect func(series)) func(chan<- prometheus.Metric, *prometheus.Desc, []cache.Customer) {
+	return func(ch chan<- prometheus.Metric, d *prometheus.Desc, customers []cache.Customer) {
 		for i := range customers {
 			collect(series{&customers[i], ch, d})
 		}
@@ -93,7 +94,7 @@ func each(collect func(series)) func(chan<- prometheus.Metric, *prometheus.Desc,
 }
 
 // figures collects a family of which only customers with figures have a series.
-func figures(collect func(series, *client.UsageSummary)) func(chan<- prometheus.Metric, *prometheus.Desc, []Customer) {
+func figures(collect func(series, *client.UsageSummary)) func(chan<- prometheus.Metric, *prometheus.Desc, []cache.Customer) {
 	return each(func(s series) {
 		if s.Figures != nil {
 			collect(s, s.Figures)
@@ -101,19 +102,19 @@ func figures(collect func(series, *client.UsageSummary)) func(chan<- prometheus.
 	})
 }
 
-func collectStates(ch chan<- prometheus.Metric, d *prometheus.Desc, customers []Customer) {
-	states := map[Status]int{}
+func collectStates(ch chan<- prometheus.Metric, d *prometheus.Desc, customers []cache.Customer) {
+	states := map[cache.Status]int{}
 	for i := range customers {
 		states[customers[i].Status]++
 	}
-	for _, status := range Statuses() {
+	for _, status := range cache.Statuses() {
 		gauge(ch, d, float64(states[status]), string(status))
 	}
 }
 
 // series is one customer's in one family.
 type series struct {
-	*Customer
+	*cache.Customer
 
 	ch   chan<- prometheus.Metric
 	desc *prometheus.Desc
@@ -132,5 +133,24 @@ func (s series) optional(value *float64, labels ...string) {
 func (s series) timestamp(t time.Time) { timestamp(s.ch, s.desc, t, s.labels(nil)...) }
 
 func (s series) labels(more []string) []string {
-	return append([]string{clean(client.CanonicalID(s.ID)), s.Name}, more...)
+	return append([]string{client.CanonicalID(s.ID), s.Name}, more...)
 }
+
+// Collectors returns a collector for each family that describes customers.
+func Collectors(customers []cache.Customer) []prometheus.Collector {
+	collectors := make([]prometheus.Collector, len(customerFamilies))
+	for i, f := range customerFamilies {
+		collectors[i] = &part{f, customers}
+	}
+	return collectors
+}
+
+// part is a family of a snapshot as a [prometheus.Collector].
+type part struct {
+	family
+
+	customers []cache.Customer
+}
+
+// Collect implements [prometheus.Collector].
+func (p *part) Collect(ch chan<- prometheus.Metric) { p.collect(ch, p.desc, p.customers) }

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache"
 )
 
 // timeoutHeader is how Prometheus tells a target how long it will wait.
@@ -33,11 +35,11 @@ type HandlerConfig struct {
 
 // NewHandler returns the handler of scrapes: it lets the cache bring itself up
 // to date until the scrape's deadline, and then has metrics answer.
-func NewHandler(cache *Cache, metrics http.Handler, cfg HandlerConfig) http.Handler {
+func NewHandler(cache *cache.Cache, metrics http.Handler, cfg HandlerConfig) http.Handler {
 	scrape := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), cfg.wait(r.Header.Get(timeoutHeader)))
 		defer cancel()
-		cache.Scrape(ctx)
+		cache.Refresh(ctx)
 		metrics.ServeHTTP(w, r)
 	})
 	if cfg.MaxRequests <= 0 {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/collector"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache/cachetest"
 )
 
 // answer is what the handler lets answer in these tests.
@@ -49,11 +50,11 @@ func TestHowLongAScrapeWaits(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				source := newFake(1)
-				source.delay = time.Hour
-				cache, _ := newCache(t, source)
+				source := cachetest.New(1)
+				source.Delay = time.Hour
+				c, _ := cachetest.NewCache(t, source)
 				began := time.Now()
-				collector.NewHandler(cache, answer, test.cfg).ServeHTTP(httptest.NewRecorder(), request(t.Context(), test.header))
+				collector.NewHandler(c, answer, test.cfg).ServeHTTP(httptest.NewRecorder(), request(t.Context(), test.header))
 				if took := time.Since(began); took != test.want {
 					t.Errorf("waited %s, want %s", took, test.want)
 				}
@@ -66,10 +67,10 @@ func TestHowLongAScrapeWaits(t *testing.T) {
 // for a later one.
 func TestFiguresArriveLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		source := newFake(8)
-		source.delay = 3 * time.Second
-		cache, _ := newCache(t, source)
-		handler := collector.NewHandler(cache, answer, collector.HandlerConfig{TimeoutOffset: 500 * time.Millisecond})
+		source := cachetest.New(8)
+		source.Delay = 3 * time.Second
+		c, _ := cachetest.NewCache(t, source)
+		handler := collector.NewHandler(c, answer, collector.HandlerConfig{TimeoutOffset: 500 * time.Millisecond})
 		var seen []int
 		for range 11 {
 			began := time.Now()
@@ -77,13 +78,13 @@ func TestFiguresArriveLater(t *testing.T) {
 			if took := time.Since(began); took > time.Second {
 				t.Fatalf("a scrape took %s", took)
 			}
-			seen = append(seen, len(costs(cache)))
-			pass(time.Second - time.Since(began))
+			seen = append(seen, len(cachetest.Costs(c)))
+			time.Sleep(time.Second - time.Since(began))
 		}
 		if last := seen[len(seen)-1]; seen[0] != 0 || seen[6] != 4 || last != 8 {
 			t.Errorf("customers seen second by second: %v, want 4 after 6 s and 8 after 9 s", seen)
 		}
-		if lists, asked := source.takeCalls(); lists != 1 || len(asked) != 8 {
+		if lists, asked := source.TakeCalls(); lists != 1 || len(asked) != 8 {
 			t.Errorf("%d lists and %d usages for eleven scrapes, want 1 and 8", lists, len(asked))
 		}
 	})
@@ -92,14 +93,14 @@ func TestFiguresArriveLater(t *testing.T) {
 // A scraper that leaves ends its own wait, and not the refresh.
 func TestScraperLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		source := newFake(4)
-		source.delay = time.Second
-		cache, _ := newCache(t, source)
+		source := cachetest.New(4)
+		source.Delay = time.Second
+		c, _ := cachetest.NewCache(t, source)
 		ctx, leave := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer leave()
-		collector.NewHandler(cache, answer, collector.HandlerConfig{}).ServeHTTP(httptest.NewRecorder(), request(ctx, "10"))
-		pass(2 * time.Second)
-		if got := len(costs(cache)); got != 4 {
+		collector.NewHandler(c, answer, collector.HandlerConfig{}).ServeHTTP(httptest.NewRecorder(), request(ctx, "10"))
+		time.Sleep(2 * time.Second)
+		if got := len(cachetest.Costs(c)); got != 4 {
 			t.Errorf("%d customers have figures, want 4", got)
 		}
 	})
@@ -107,10 +108,10 @@ func TestScraperLeaves(t *testing.T) {
 
 func TestTooManyScrapes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		source := newFake(1)
-		source.delay = time.Second
-		cache, _ := newCache(t, source)
-		handler := collector.NewHandler(cache, answer, collector.HandlerConfig{MaxRequests: 2})
+		source := cachetest.New(1)
+		source.Delay = time.Second
+		c, _ := cachetest.NewCache(t, source)
+		handler := collector.NewHandler(c, answer, collector.HandlerConfig{MaxRequests: 2})
 		statuses := make(chan int, 3)
 		for range 3 {
 			go func() {
@@ -138,12 +139,12 @@ func FuzzScrapeTimeout(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, header string) {
-		source := newFake(0)
-		cache, _ := newCache(t, source)
+		source := cachetest.New(0)
+		c, _ := cachetest.NewCache(t, source)
 		w := httptest.NewRecorder()
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil)
 		r.Header["X-Prometheus-Scrape-Timeout-Seconds"] = []string{header}
-		collector.NewHandler(cache, answer, collector.HandlerConfig{}).ServeHTTP(w, r)
+		collector.NewHandler(c, answer, collector.HandlerConfig{}).ServeHTTP(w, r)
 		if w.Code != http.StatusOK {
 			t.Errorf("%q: status %d", header, w.Code)
 		}

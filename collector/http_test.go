@@ -15,7 +15,8 @@ import (
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
 	"github.com/azure-csp-exporter/azure_csp_exporter/client/simulator"
-	"github.com/azure-csp-exporter/azure_csp_exporter/collector"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache/cachetest"
 )
 
 // billed returns n customers who all have figures.
@@ -28,7 +29,7 @@ func billed(n int) []simulator.Customer {
 }
 
 // overHTTP returns a cache that asks a simulator over loopback.
-func overHTTP(tb testing.TB, sim *simulator.Simulator, concurrency int, change ...func(*collector.Config)) *collector.Cache {
+func overHTTP(tb testing.TB, sim *simulator.Simulator, concurrency int, change ...func(*cache.Config)) *cache.Cache {
 	tb.Helper()
 	server := httptest.NewServer(sim)
 	tb.Cleanup(server.Close)
@@ -36,7 +37,7 @@ func overHTTP(tb testing.TB, sim *simulator.Simulator, concurrency int, change .
 }
 
 // against returns a cache that asks a server, by a round tripper if there is one.
-func against(tb testing.TB, url string, transport http.RoundTripper, concurrency int, change ...func(*collector.Config)) *collector.Cache {
+func against(tb testing.TB, url string, transport http.RoundTripper, concurrency int, change ...func(*cache.Config)) *cache.Cache {
 	tb.Helper()
 	folder := tb.TempDir()
 	cfg := client.Config{
@@ -58,27 +59,27 @@ func against(tb testing.TB, url string, transport http.RoundTripper, concurrency
 		tb.Fatal(err)
 	}
 	tb.Cleanup(partner.Close)
-	settings := collector.Config{Concurrency: concurrency, TTL: time.Hour, MaxAge: 24 * time.Hour}
+	settings := cache.Config{Concurrency: concurrency, TTL: time.Hour, MaxAge: 24 * time.Hour}
 	for _, c := range change {
 		c(&settings)
 	}
-	cache := collector.NewCache(partner, settings)
-	tb.Cleanup(cache.Close)
-	return cache
+	c := cache.New(partner, settings)
+	tb.Cleanup(c.Close)
+	return c
 }
 
-// Two scrapes at once on a cold cache, over real HTTP: one token, one list, one
+// Two scrapes at once on a cold c, over real HTTP: one token, one list, one
 // usage of each customer, and never more calls at once than allowed.
 func TestColdStartOverHTTP(t *testing.T) {
 	sim := simulator.New(simulator.Config{Customers: billed(200)})
 	sim.SetFaults(simulator.Faults{Latency: 20 * time.Millisecond})
-	cache := overHTTP(t, sim, 20)
+	c := overHTTP(t, sim, 20)
 	other := make(chan struct{})
 	go func() {
 		defer close(other)
-		cache.Scrape(t.Context())
+		c.Refresh(t.Context())
 	}()
-	cache.Scrape(t.Context())
+	c.Refresh(t.Context())
 	<-other
 	stats := sim.Stats()
 	want := map[client.Endpoint]int{client.EndpointToken: 1, client.EndpointCustomers: 1, client.EndpointUsageSummary: 200}
@@ -88,16 +89,16 @@ func TestColdStartOverHTTP(t *testing.T) {
 	if stats.PeakInFlight != 20 {
 		t.Errorf("%d calls in flight, want 20", stats.PeakInFlight)
 	}
-	if got := len(costs(cache)); got != 200 {
+	if got := len(cachetest.Costs(c)); got != 200 {
 		t.Errorf("%d customers have figures, want 200", got)
 	}
 }
 
 // callsOf returns the calls of a scrape that finds everybody due.
-func callsOf(t *testing.T, sim *simulator.Simulator, cache *collector.Cache) map[client.Endpoint]int {
+func callsOf(t *testing.T, sim *simulator.Simulator, c *cache.Cache) map[client.Endpoint]int {
 	t.Helper()
 	before := sim.Stats().Calls
-	cache.Scrape(t.Context())
+	c.Refresh(t.Context())
 	calls := map[client.Endpoint]int{}
 	for endpoint, n := range sim.Stats().Calls {
 		if n -= before[endpoint]; n > 0 {
@@ -124,23 +125,23 @@ func TestRefreshOfTenThousand(t *testing.T) {
 		fleet := billed(10_000)
 		now := time.Date(2000, 1, 15, 12, 0, 0, 0, time.UTC)
 		sim := simulator.New(simulator.Config{Customers: fleet, Now: func() time.Time { return now }, TokenLife: 24 * time.Hour})
-		cache := against(t, "http://simulated.example", inProcess{sim}, 64, withRecords)
+		c := against(t, "http://simulated.example", inProcess{sim}, 64, cachetest.WithRecords)
 		cold := map[client.Endpoint]int{client.EndpointToken: 1, client.EndpointCustomers: 20, client.EndpointUsageSummary: 10_000}
 		same := map[client.Endpoint]int{client.EndpointCustomers: 20, client.EndpointUsageRecords: 1}
 		changed := map[client.Endpoint]int{client.EndpointCustomers: 20, client.EndpointUsageRecords: 1, client.EndpointUsageSummary: 500}
-		if diff := cmp.Diff(cold, callsOf(t, sim, cache)); diff != "" {
+		if diff := cmp.Diff(cold, callsOf(t, sim, c)); diff != "" {
 			t.Error("cold", diff)
 		}
-		pass(time.Hour)
-		if diff := cmp.Diff(same, callsOf(t, sim, cache)); diff != "" {
+		time.Sleep(time.Hour)
+		if diff := cmp.Diff(same, callsOf(t, sim, c)); diff != "" {
 			t.Error("nothing changed", diff)
 		}
-		pass(time.Hour)
+		time.Sleep(time.Hour)
 		for i := range 500 {
 			fleet[20*i].Month += 100
 		}
 		sim.SetCustomers(fleet)
-		if diff := cmp.Diff(changed, callsOf(t, sim, cache)); diff != "" {
+		if diff := cmp.Diff(changed, callsOf(t, sim, c)); diff != "" {
 			t.Error("5 % changed", diff)
 		}
 	})
@@ -166,13 +167,13 @@ func TestCustomersAreFetchedWhileTheListGoesOn(t *testing.T) {
 		sim.ServeHTTP(w, r)
 	}))
 	t.Cleanup(server.Close)
-	cache := against(t, server.URL, nil, 8)
-	cache.Scrape(t.Context())
+	c := against(t, server.URL, nil, 8)
+	c.Refresh(t.Context())
 	want := map[client.Endpoint]int{client.EndpointToken: 1, client.EndpointCustomers: 3, client.EndpointUsageSummary: 1500}
 	if diff := cmp.Diff(want, sim.Stats().Calls); diff != "" {
 		t.Error(diff)
 	}
-	if got := len(costs(cache)); got != 1500 {
+	if got := len(cachetest.Costs(c)); got != 1500 {
 		t.Errorf("%d customers have figures, want 1500", got)
 	}
 }
@@ -192,12 +193,12 @@ func benchmarkColdStart(b *testing.B, customers int, latency time.Duration, conc
 	for b.Loop() {
 		sim := simulator.New(simulator.Config{Customers: billed(customers)})
 		sim.SetFaults(simulator.Faults{Latency: latency})
-		cache := overHTTP(b, sim, concurrency)
+		c := overHTTP(b, sim, concurrency)
 		began := time.Now()
-		cache.Scrape(b.Context())
+		c.Refresh(b.Context())
 		took += time.Since(began)
 		peak = max(peak, sim.Stats().PeakInFlight)
-		if got := len(costs(cache)); got != customers {
+		if got := len(cachetest.Costs(c)); got != customers {
 			b.Fatalf("%d customers have figures, want %d", got, customers)
 		}
 	}

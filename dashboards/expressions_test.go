@@ -206,7 +206,7 @@ func everything(t *testing.T) schema {
 	t.Helper()
 	known := schema{}
 	for _, c := range []prometheus.Collector{
-		collector.NewExporter(nil), collector.NewAPI(), versioncollector.NewCollector("azure_csp_exporter"),
+		collector.NewExporter(nil), collector.NewClientMetrics(), versioncollector.NewCollector("azure_csp_exporter"),
 	} {
 		describe(t, known, c)
 	}

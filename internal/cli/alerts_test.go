@@ -235,7 +235,7 @@ func TestMessageTemplate(t *testing.T) {
 
 It has spent 2.00 EUR.
   since 2026-03-01 12:30 UTC, severity critical
-  what to do: docs/alerts.md#over
+  what what to do: docs/alerts.md#over
   figures: http://prometheus.example/graph
 
 Over since 2026-03-02 12:30 UTC: It rises fast

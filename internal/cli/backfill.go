@@ -8,13 +8,15 @@ import (
 	"strings"
 	"time"
 
+	"github.com/azure-csp-exporter/azure_csp_exporter/collector"
+
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client/simulator"
-	"github.com/azure-csp-exporter/azure_csp_exporter/collector"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache"
 )
 
 const (
@@ -41,7 +43,7 @@ func backfillPeriod(text string) (time.Duration, error) {
 // history is what a Prometheus would have scraped from the demo.
 type history struct {
 	instance  string
-	snapshots []collector.Snapshot
+	snapshots []cache.Snapshot
 	times     []time.Time
 }
 
@@ -57,22 +59,22 @@ func newHistory(fleet []simulator.Customer, instance string, now time.Time, peri
 }
 
 // snapshotAt returns what a cache that had just asked for everybody would hold.
-func snapshotAt(fleet []simulator.Customer, t time.Time) collector.Snapshot {
-	var s collector.Snapshot
+func snapshotAt(fleet []simulator.Customer, t time.Time) cache.Snapshot {
+	var s cache.Snapshot
 	for _, simulated := range fleet {
-		c := collector.Customer{Customer: simulated.Listed(), Attempted: true, Status: collector.StatusOK}
+		c := cache.Customer{Customer: simulated.Listed(), Attempted: true, Status: cache.StatusOK}
 		switch simulated.Answer {
 		case simulator.Usage:
 			summary := simulated.Summary(t)
 			c.Figures, c.Fetched = &summary, t
 		case simulator.NoUsage:
-			c.Status = collector.StatusNoUsage
+			c.Status = cache.StatusNoUsage
 		case simulator.NoAccess:
-			c.Status = collector.StatusNoAccess
+			c.Status = cache.StatusNoAccess
 		case simulator.NotFound:
-			c.Status = collector.StatusNotFound
+			c.Status = cache.StatusNotFound
 		}
-		c.Success = c.Status == collector.StatusOK || c.Status == collector.StatusNoUsage
+		c.Success = c.Status == cache.StatusOK || c.Status == cache.StatusNoUsage
 		s.Customers = append(s.Customers, c)
 	}
 	return s
@@ -83,7 +85,7 @@ func snapshotAt(fleet []simulator.Customer, t time.Time) collector.Snapshot {
 func (h *history) write(w io.Writer) error {
 	buffered := bufio.NewWriter(w)
 	encoder := expfmt.NewEncoder(buffered, expfmt.NewFormat(expfmt.TypeOpenMetrics))
-	for i := range h.snapshots[0].Collectors() {
+	for i := range collector.Collectors(h.snapshots[0].Customers) {
 		family, err := h.family(i)
 		if err != nil {
 			return err
@@ -105,7 +107,7 @@ func (h *history) family(i int) (*dto.MetricFamily, error) {
 	var all *dto.MetricFamily
 	for n := range h.snapshots {
 		registry := prometheus.NewRegistry()
-		if err := registry.Register(h.snapshots[n].Collectors()[i]); err != nil {
+		if err := registry.Register(collector.Collectors(h.snapshots[n].Customers)[i]); err != nil {
 			return nil, err
 		}
 		gathered, err := registry.Gather()

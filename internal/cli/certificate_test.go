@@ -53,7 +53,7 @@ func TestServeWithSeed(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "refresh-token")
 	seed := write(t, simulator.RefreshToken)
 	args := without(simulated(t, sim, "serve"), "--partner.refresh-token-file")
-	p := start(t, append(args, "--partner.refresh-token-file="+file, "--partner.refresh-token-seed-file="+seed)...)
+	p := start(t, append(args, "--partner.refresh-token-file="+file, "--partner.bootstrap-refresh-token-file="+seed)...)
 	if metrics := p.get("/metrics"); !strings.Contains(metrics.body, "\nazure_csp_up 1\n") {
 		t.Errorf("It is not up:\n%s", metrics.body)
 	}
@@ -96,7 +96,7 @@ func TestCheckCertificate(t *testing.T) {
 	for want, expires := range map[string]time.Time{
 		"note  cert       the certificate is valid until " + soon.UTC().Format(time.DateOnly) + ": renew it in time\n": soon,
 		"FAIL  cert       the certificate expired on " + past.UTC().Format(time.DateOnly) + "\n" +
-			"                 to do: register a new one with the application, and replace certificate and key file\nFAIL  token ": past,
+			"                 hint: register a new one with the application, and replace certificate and key file\nFAIL  token ": past,
 	} {
 		if status, stdout, stderr := run(t, withCertificate(t, "check", expires)...); !strings.Contains(stdout, want) || (status == 0) != expires.Equal(soon) {
 			t.Errorf("It ended with status %d and said\n%s%s\nwant %q", status, stdout, stderr, want)

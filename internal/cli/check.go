@@ -92,7 +92,7 @@ func (e *examination) certificate(now time.Time) {
 	case !now.Before(expiry):
 		e.report.failed = true
 		e.report.line("FAIL", "cert", "the certificate expired on "+expiry.UTC().Format(time.DateOnly))
-		e.report.line("", "", "to do: register a new one with the application, and replace certificate and key file")
+		e.report.line("", "", "hint: register a new one with the application, and replace certificate and key file")
 	case expiry.Sub(now) < renewInTime:
 		e.report.note("cert", text+": renew it in time")
 	default:
@@ -146,7 +146,7 @@ func (e *examination) clock() {
 	case ahead.Abs() >= tolerableSkew:
 		e.report.failed = true
 		e.report.line("FAIL", "clock", wrong)
-		e.report.line("", "", "to do: synchronise it, for instance with systemd-timesyncd or chrony")
+		e.report.line("", "", "hint: synchronise it, for instance with systemd-timesyncd or chrony")
 	case ahead.Abs() >= noticeableSkew:
 		e.report.note("clock", wrong)
 	default:
@@ -262,7 +262,7 @@ func (r *report) fail(step string, err error) {
 	r.failed = true
 	r.line("FAIL", step, err.Error())
 	if e, ok := errors.AsType[*client.Error](err); ok {
-		r.line("", "", "to do: "+e.Remedy())
+		r.line("", "", "hint: "+e.Hint())
 	}
 }
 

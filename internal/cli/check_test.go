@@ -62,7 +62,7 @@ ok    throttle   0 of 5 calls were refused as too many, 8 may be in flight now
 			"the client secret is wrong",
 			map[string]http.HandlerFunc{tokenPath: refuses("invalid_client", 7000215, "Invalid client secret provided.")},
 			`FAIL  token      token: HTTP 400: code AADSTS7000215: invalid_client ` + ids + `
-                 to do: the client secret is wrong: create a new client secret in the app registration and write it to the client secret file
+                 hint: the client secret is wrong: create a new client secret in the app registration and write it to the client secret file
 ok    clock      this machine's clock agrees with Microsoft's
 skip  mfa        not tried, because of the failure above
 skip  customers  not tried, because of the failure above
@@ -76,7 +76,7 @@ skip  throttle   not tried, because of the failure above
 			"the refresh token died",
 			map[string]http.HandlerFunc{tokenPath: refuses("invalid_grant", 700082, "The refresh token has expired due to inactivity.")},
 			`FAIL  token      token: HTTP 400: code AADSTS700082: invalid_grant ` + ids + `
-                 to do: the refresh token died of 90 idle days: sign in again as a partner user with MFA and replace the refresh token file
+                 hint: the refresh token died of 90 idle days: sign in again as a partner user with MFA and replace the refresh token file
 ok    clock      this machine's clock agrees with Microsoft's
 skip  mfa        not tried, because of the failure above
 skip  customers  not tried, because of the failure above
@@ -93,7 +93,7 @@ skip  throttle   not tried, because of the failure above
 ok    clock      this machine's clock agrees with Microsoft's
 note  mfa        Partner Center does not say whether the sign-in had MFA
 FAIL  customers  customers: HTTP 403: code 900150: The supplied role does not have the rights. ` + ids + `
-                 to do: give the user who signed in the Admin agent role in Partner Center, then sign in again
+                 hint: give the user who signed in the Admin agent role in Partner Center, then sign in again
 skip  role       not tried, because of the failure above
 skip  usage      not tried, because of the failure above
 skip  budgets    not tried, because of the failure above
@@ -125,7 +125,7 @@ ok    clock      this machine's clock agrees with Microsoft's
 ok    mfa        the sign-in had MFA
 ok    customers  Partner Center lists 1 customers
 FAIL  role       usagesummary of customer "c0": HTTP 403: code 900329: This resource doesn't support application-only authentication. ` + ids + `
-                 to do: usage needs a user besides the application: sign in again as a partner user with MFA and replace the refresh token file
+                 hint: usage needs a user besides the application: sign in again as a partner user with MFA and replace the refresh token file
 skip  usage      not tried, because of the failure above
 skip  budgets    not tried, because of the failure above
 skip  throttle   not tried, because of the failure above
@@ -142,7 +142,7 @@ ok    clock      this machine's clock agrees with Microsoft's
 ok    mfa        the sign-in had MFA
 ok    customers  Partner Center lists 2 customers
 FAIL  role       usagesummary of customer "c1": HTTP 403: code 900150: The supplied role does not have the rights. ` + ids + `
-                 to do: give the user who signed in the Admin agent role in Partner Center, then sign in again
+                 hint: give the user who signed in the Admin agent role in Partner Center, then sign in again
 skip  usage      not tried, because of the failure above
 skip  budgets    not tried, because of the failure above
 skip  throttle   not tried, because of the failure above
@@ -173,7 +173,7 @@ ok    mfa        the sign-in had MFA
 ok    customers  Partner Center lists 1 customers
 ok    role       nothing says that the user may not read the usage
 FAIL  usage      usagesummary of customer "c0": HTTP 403: code 20002: No relationship. ` + ids + `
-                 to do: the customer has ended the relationship, or not yet accepted it: renew it in Partner Center, or exclude the customer
+                 hint: the customer has ended the relationship, or not yet accepted it: renew it in Partner Center, or exclude the customer
 note  budgets    1 of 2 customers with usage have a budget
 ok    throttle   0 of 5 calls were refused as too many, 8 may be in flight now
 `, true,
@@ -202,7 +202,7 @@ ok    throttle   0 of 4 calls were refused as too many, 8 may be in flight now
 			},
 			`ok    token      the authority exchanged the refresh token for an access token
 FAIL  clock      this machine's clock is 10m30s behind Microsoft's
-                 to do: synchronise it, for instance with systemd-timesyncd or chrony
+                 hint: synchronise it, for instance with systemd-timesyncd or chrony
 ok    mfa        the sign-in had MFA
 ok    customers  Partner Center lists 1 customers
 ok    role       nothing says that the user may not read the usage
@@ -273,7 +273,7 @@ func TestCheckWithoutMFA(t *testing.T) {
 ok    token      the authority exchanged the refresh token for an access token
 ok    clock      this machine's clock agrees with Microsoft's
 FAIL  mfa        customers: the sign-in had no MFA
-                 to do: sign in again as a partner user with MFA and replace the refresh token file
+                 hint: sign in again as a partner user with MFA and replace the refresh token file
 skip  customers  not tried, because of the failure above
 skip  role       not tried, because of the failure above
 skip  usage      not tried, because of the failure above
@@ -294,7 +294,7 @@ func TestCheckWithoutNetwork(t *testing.T) {
 	status, stdout, stderr := run(t, p.flags("check")...)
 	const want = `ok    files      the credentials can be read, and the refresh token can be replaced
 FAIL  token      token: Post "http://ADDRESS/fake-partner.example/oauth2/v2.0/token": dial tcp ADDRESS: connect: connection refused
-                 to do: check DNS, firewall and proxy between this machine and Microsoft
+                 hint: check DNS, firewall and proxy between this machine and Microsoft
 note  clock      nobody has told the time
 skip  mfa        not tried, because of the failure above
 skip  customers  not tried, because of the failure above

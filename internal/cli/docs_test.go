@@ -23,6 +23,7 @@ import (
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
 	"github.com/azure-csp-exporter/azure_csp_exporter/collector"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache"
 )
 
 // The tests of this file compare the README with the program, both ways.
@@ -84,7 +85,7 @@ func TestDocsMetrics(t *testing.T) {
 func TestDocsMetricsAreAllScraped(t *testing.T) {
 	scraped := scrapedMetrics(t)
 	for _, c := range []prometheus.Collector{
-		collector.NewExporter(nil), collector.NewAPI(), versioncollector.NewCollector(name),
+		collector.NewExporter(nil), collector.NewClientMetrics(), versioncollector.NewCollector(name),
 	} {
 		for _, described := range describedNames(t, c) {
 			if _, ok := scraped[described]; !ok {
@@ -116,7 +117,7 @@ func TestDocsClosedSets(t *testing.T) {
 	for _, cloud := range client.Clouds() {
 		clouds = append(clouds, strings.Join([]string{cloud.Name, cloud.APIURL, cloud.LoginURL}, " "))
 	}
-	for _, status := range collector.Statuses() {
+	for _, status := range cache.Statuses() {
 		statuses = append(statuses, string(status))
 	}
 	for _, reason := range client.Reasons() {
@@ -253,9 +254,9 @@ func (everything) CertificateExpiry() time.Time { return time.Now() }
 // scrapedMetrics returns what the program's own handler serves.
 func scrapedMetrics(t *testing.T) map[string]documentedMetric {
 	t.Helper()
-	cache := collector.NewCache(everything{}, collector.Config{TTL: time.Hour, MaxAge: time.Hour})
+	cache := cache.New(everything{}, cache.Config{TTL: time.Hour, MaxAge: time.Hour})
 	defer cache.Close()
-	api := collector.NewAPI()
+	api := collector.NewClientMetrics()
 	api.Trace(client.EndpointToken)(200)
 	flags := &exporterFlags{telemetryPath: "/metrics", bare: true}
 	handler, err := flags.handler(cache, api, &environment{stdout: io.Discard, logger: log.NewNopLogger()})

@@ -9,8 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
-	"github.com/azure-csp-exporter/azure_csp_exporter/collector"
-	"github.com/azure-csp-exporter/azure_csp_exporter/internal/breaker"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache"
 )
 
 // lookahead is how many customers may be asked for beyond the one whose answer is
@@ -24,7 +23,7 @@ type usageSource interface {
 
 // outcome is what became of a customer, or why the list of customers ended.
 type outcome struct {
-	row collector.Customer
+	row cache.Customer
 	err error
 }
 
@@ -38,7 +37,7 @@ type enquiry struct {
 	// pagesAhead is how far the list may be ahead of the enquiry.
 	pagesAhead int
 	progress   *progress
-	breaker    *breaker.Breaker
+	breaker    *cache.FailFast
 }
 
 // page is a part of the list of customers, or why it ended.
@@ -124,10 +123,10 @@ func send(ctx context.Context, queue chan<- chan outcome, next chan outcome) boo
 func (e *enquiry) fetch(ctx context.Context, customer client.Customer) outcome {
 	summary, err := e.source.UsageSummary(ctx, customer.ID)
 	e.breaker.Note(err)
-	row := collector.Customer{Customer: customer, Attempted: true, Success: true}
+	row := cache.Customer{Customer: customer, Attempted: true, Success: true}
 	switch {
 	case client.IsNoUsage(err):
-		row.Status = collector.StatusNoUsage
+		row.Status = cache.StatusNoUsage
 		return outcome{row: row}
 	case err != nil:
 		return outcome{row: row, err: err}
@@ -135,6 +134,6 @@ func (e *enquiry) fetch(ctx context.Context, customer client.Customer) outcome {
 	if row.Name == "" { // The customer was asked for by id.
 		row.Name = summary.CustomerName
 	}
-	row.Status, row.Figures, row.Fetched = collector.StatusOK, &summary, time.Now()
+	row.Status, row.Figures, row.Fetched = cache.StatusOK, &summary, time.Now()
 	return outcome{row: row}
 }

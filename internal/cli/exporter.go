@@ -19,6 +19,7 @@ import (
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
 	"github.com/azure-csp-exporter/azure_csp_exporter/collector"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache"
 )
 
 // shutdownTimeout bounds how long answers under way may take after SIGTERM.
@@ -36,7 +37,7 @@ type exporterFlags struct {
 	fullRefresh      time.Duration
 	usageRecords     bool
 	include, exclude *regexp.Regexp
-	shard            collector.Shard
+	shard            cache.Shard
 	maxWait, offset  time.Duration
 	maxRequests      int
 	telemetryPath    string
@@ -99,7 +100,7 @@ func (f *exporterFlags) checkCacheFile(cfg client.Config) error {
 	if !info.Mode().IsRegular() {
 		return fmt.Errorf("--cache.file: %s is not a regular file", f.cacheFile)
 	}
-	for _, secret := range []string{cfg.RefreshTokenFile, cfg.RefreshTokenSeedFile, cfg.ClientSecretFile, cfg.CertificateFile, cfg.CertificateKeyFile} {
+	for _, secret := range []string{cfg.RefreshTokenFile, cfg.BootstrapRefreshTokenFile, cfg.ClientSecretFile, cfg.CertificateFile, cfg.CertificateKeyFile} {
 		if other, err := os.Stat(secret); err == nil && os.SameFile(info, other) {
 			return fmt.Errorf("--cache.file: %s holds a credential, choose another file", f.cacheFile)
 		}
@@ -113,14 +114,14 @@ func (f *exporterFlags) serve(ctx context.Context, env *environment, cfg client.
 	if err := f.checkCacheFile(cfg); err != nil {
 		return err
 	}
-	api := collector.NewAPI()
+	api := collector.NewClientMetrics()
 	cfg.Trace, cfg.Logger, cfg.Concurrency = api.Trace, env.logger, f.concurrency
 	partner, err := client.New(cfg)
 	if err != nil {
 		return err
 	}
 	defer partner.Close()
-	cache := collector.NewCache(partner, collector.Config{
+	cache := cache.New(partner, cache.Config{
 		Concurrency:  f.concurrency,
 		TTL:          f.ttl,
 		UsageRecords: f.usageRecords,
@@ -139,7 +140,7 @@ func (f *exporterFlags) serve(ctx context.Context, env *environment, cfg client.
 		return err
 	}
 	_ = level.Info(env.logger).Log("msg", "starting", "program", name, "version", version.Info())
-	cache.Warm()
+	cache.StartRefresh()
 	return f.listen(ctx, env, cache, newServer(handler, env, listening))
 }
 
@@ -163,7 +164,7 @@ func newServer(handler http.Handler, env *environment, listening func(net.Addr))
 
 // listen serves until the context ends. Then it closes the cache first, so that
 // scrapes which wait for it answer at once with what there is.
-func (f *exporterFlags) listen(ctx context.Context, env *environment, cache *collector.Cache, server *http.Server) error {
+func (f *exporterFlags) listen(ctx context.Context, env *environment, cache *cache.Cache, server *http.Server) error {
 	ctx, stop := context.WithCancel(ctx)
 	stopped := make(chan error, 1)
 	go func() {

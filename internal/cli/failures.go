@@ -25,7 +25,7 @@ func (f *failures) add(who string, err error) {
 	reason := ""
 	if e, ok := errors.AsType[*client.Error](err); ok {
 		reason = fmt.Sprintf(" (%s)", e.Reason)
-		if remedy := e.Remedy(); !slices.Contains(f.remedies, remedy) {
+		if remedy := e.Hint(); !slices.Contains(f.remedies, remedy) {
 			f.remedies = append(f.remedies, remedy)
 		}
 	}
@@ -38,7 +38,7 @@ func (f *failures) add(who string, err error) {
 // result says what to do, and returns nil if nothing failed.
 func (f *failures) result() error {
 	for _, remedy := range f.remedies {
-		fmt.Fprintf(f.w, "%s: to do: %s\n", name, remedy)
+		fmt.Fprintf(f.w, "%s: hint: %s\n", name, remedy)
 	}
 	switch f.count {
 	case 0:

@@ -134,9 +134,9 @@ func TestCheckRefusesBadFiles(t *testing.T) {
 func TestMissingTokens(t *testing.T) {
 	p := newPartner(t)
 	p.tokenFile = filepath.Join(filepath.Dir(p.tokenFile), "missing")
-	status, stdout, stderr := run(t, p.flags("serve", "--partner.refresh-token-seed-file="+p.tokenFile+"-seed")...)
+	status, stdout, stderr := run(t, p.flags("serve", "--partner.bootstrap-refresh-token-file="+p.tokenFile+"-seed")...)
 	want := "azure_csp_exporter: error: --partner.refresh-token-file: stat " + p.tokenFile + ": no such file or directory; " +
-		"--partner.refresh-token-seed-file: stat " + p.tokenFile + "-seed: no such file or directory\n"
+		"--partner.bootstrap-refresh-token-file: stat " + p.tokenFile + "-seed: no such file or directory\n"
 	if status != 1 || stdout != "" || stderr != want {
 		t.Errorf("It ended with status %d and said %q and %q, want 1 and %q", status, stdout, stderr, want)
 	}

@@ -177,7 +177,7 @@ ok    files      the credentials can be read, and the refresh token can be repla
 ok    token      the authority exchanged the refresh token for an access token
 ok    clock      this machine's clock agrees with Microsoft's
 FAIL  mfa        customers: the sign-in had no MFA
-                 to do: sign in again as a partner user with MFA and replace the refresh token file
+                 hint: sign in again as a partner user with MFA and replace the refresh token file
 skip  customers  not tried, because of the failure above
 skip  role       not tried, because of the failure above
 skip  usage      not tried, because of the failure above
@@ -202,37 +202,37 @@ func TestLoginFails(t *testing.T) {
 		{
 			"declined", says(http.StatusBadRequest, `{"error":"authorization_declined","error_description":"The user declined."}`),
 			`FAIL  sign-in    token: HTTP 400: authorization_declined
-                 to do: the user declined: sign in again and accept
+                 hint: the user declined: sign in again and accept
 `,
 		},
 		{
 			"expired", refuses("expired_token", 70019, "The code expired."),
 			`FAIL  sign-in    token: HTTP 400: code AADSTS70019: expired_token ` + ids + `
-                 to do: the code expired before anybody signed in: start the sign-in again, and enter the new code before it expires
+                 hint: the code expired before anybody signed in: start the sign-in again, and enter the new code before it expires
 `,
 		},
 		{
 			"consent", refuses("invalid_grant", 65001, "There is no consent."),
 			`FAIL  sign-in    token: HTTP 400: code AADSTS65001: invalid_grant ` + ids + `
-                 to do: let an administrator consent to the application's permission on Microsoft Partner Center
+                 hint: let an administrator consent to the application's permission on Microsoft Partner Center
 `,
 		},
 		{
 			"Conditional Access", refuses("access_denied", 530036, "A policy blocks the flow."),
 			`FAIL  sign-in    token: HTTP 400: code AADSTS530036: access_denied ` + ids + `
-                 to do: Conditional Access blocks sign-ins by device code: exempt the user from the policy on authentication flows
+                 hint: Conditional Access blocks sign-ins by device code: exempt the user from the policy on authentication flows
 `,
 		},
 		{
 			"no secret", refuses("invalid_client", 7000218, "A secret or an assertion is needed."),
 			`FAIL  sign-in    token: HTTP 400: code AADSTS7000218: invalid_client ` + ids + `
-                 to do: the application has to prove who it is: give the program its client secret, or choose to allow public client flows in the app registration
+                 hint: the application has to prove who it is: give the program its client secret, or choose to allow public client flows in the app registration
 `,
 		},
 		{
 			"no refresh token", says(http.StatusOK, `{"token_type":"Bearer","expires_in":3599,"access_token":"fake-access-unused"}`),
 			`FAIL  sign-in    token: HTTP 200: the answer has no refresh token
-                 to do: let the application have offline_access: let an administrator consent to the application's permission on Microsoft Partner Center, then sign in again
+                 hint: let the application have offline_access: let an administrator consent to the application's permission on Microsoft Partner Center, then sign in again
 `,
 		},
 	}
@@ -260,7 +260,7 @@ func TestLoginToWrongTenant(t *testing.T) {
 	status, stdout, _ := run(t, with(simulated(t, sim, "login"), "--partner.tenant-id", "another.example")...)
 	step, remedy, _ := strings.Cut(stdout, "\n")
 	if !strings.HasPrefix(step, "FAIL  sign-in    devicecode: HTTP 400: code AADSTS90002: invalid_request (request ") ||
-		remedy != "                 to do: the authority does not know the tenant: check tenant and cloud\n" || status != 1 {
+		remedy != "                 hint: the authority does not know the tenant: check tenant and cloud\n" || status != 1 {
 		t.Errorf("It ended with status %d and said %s", status, stdout)
 	}
 }

@@ -41,7 +41,7 @@ func (f *partnerFlags) defineOptional(to flagger) (needed []*kingpin.FlagClause)
 		StringVar(&f.keyFile)
 	token := to.Flag("partner.refresh-token-file", "File with the refresh token of the partner user. It is replaced whenever the token is rotated.")
 	token.StringVar(&f.refreshTokenFile)
-	to.Flag("partner.refresh-token-seed-file", "File with a refresh token that is only read: it is used while the refresh token file does not exist, and once if the token in that is refused.").
+	to.Flag("partner.bootstrap-refresh-token-file", "File with a refresh token that is only read: it is used while the refresh token file does not exist, and once if the token in that is refused.").
 		StringVar(&f.seedFile)
 	define(to, "partner.cloud", "National cloud of the partner: global, usgov or china.", &f.cloud, oneOf(cloudNames()...)).Default("global")
 	define(to, "partner.api-url", "Address of the API in place of the cloud's, for a proxy or a test.", &f.apiURL, baseURL)
@@ -85,26 +85,26 @@ func (f *partnerFlags) uncheckedConfig() client.Config {
 		cloud.LoginURL = f.loginURL
 	}
 	return client.Config{
-		Cloud:                cloud,
-		TenantID:             f.tenantID,
-		ClientID:             f.clientID,
-		ClientSecretFile:     f.secretFile,
-		CertificateFile:      f.certificateFile,
-		CertificateKeyFile:   f.keyFile,
-		RefreshTokenFile:     f.refreshTokenFile,
-		RefreshTokenSeedFile: f.seedFile,
-		Timeout:              f.timeout,
-		UserAgent:            userAgent(),
+		Cloud:                     cloud,
+		TenantID:                  f.tenantID,
+		ClientID:                  f.clientID,
+		ClientSecretFile:          f.secretFile,
+		CertificateFile:           f.certificateFile,
+		CertificateKeyFile:        f.keyFile,
+		RefreshTokenFile:          f.refreshTokenFile,
+		BootstrapRefreshTokenFile: f.seedFile,
+		Timeout:                   f.timeout,
+		UserAgent:                 userAgent(),
 	}
 }
 
 // fileFlags are the flags behind the fields of the client's configuration.
 var fileFlags = map[string]string{
-	"ClientSecretFile":     "--partner.client-secret-file",
-	"CertificateFile":      "--partner.certificate-file",
-	"CertificateKeyFile":   "--partner.certificate-key-file",
-	"RefreshTokenFile":     "--partner.refresh-token-file",
-	"RefreshTokenSeedFile": "--partner.refresh-token-seed-file",
+	"ClientSecretFile":          "--partner.client-secret-file",
+	"CertificateFile":           "--partner.certificate-file",
+	"CertificateKeyFile":        "--partner.certificate-key-file",
+	"RefreshTokenFile":          "--partner.refresh-token-file",
+	"BootstrapRefreshTokenFile": "--partner.bootstrap-refresh-token-file",
 }
 
 // flagError names the flag where the client names a field, and all flags where it

@@ -18,8 +18,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
-	"github.com/azure-csp-exporter/azure_csp_exporter/collector"
-	"github.com/azure-csp-exporter/azure_csp_exporter/internal/breaker"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache"
 )
 
 // UsageSummary makes everything a source for enquiries, too.
@@ -69,7 +68,7 @@ func heapOf(t *testing.T, customers int, flags outputFlags) uint64 {
 		g.last = fmt.Sprintf("customer %d,", customers-1)
 	}
 	c := &usageCommand{output: flags}
-	e := &enquiry{source: everything{}, customers: invented(customers), selects: flags.selects, concurrency: 8, pagesAhead: 1, breaker: breaker.New(8)}
+	e := &enquiry{source: everything{}, customers: invented(customers), selects: flags.selects, concurrency: 8, pagesAhead: 1, breaker: cache.NewFailFast(8)}
 	if err := c.show(t.Context(), &environment{stdout: g, stderr: io.Discard}, e); err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +96,7 @@ func TestStreamingTakesConstantMemory(t *testing.T) {
 func TestEnquiryBrokenOff(t *testing.T) {
 	for _, after := range []int{1, 2, 700} {
 		synctest.Test(t, func(t *testing.T) {
-			e := &enquiry{source: everything{}, customers: invented(5000), selects: func(string) bool { return true }, concurrency: 3, pagesAhead: 1, breaker: breaker.New(3)}
+			e := &enquiry{source: everything{}, customers: invented(5000), selects: func(string) bool { return true }, concurrency: 3, pagesAhead: 1, breaker: cache.NewFailFast(3)}
 			rows := 0
 			for range e.outcomes(t.Context()) {
 				if rows++; rows == after {
@@ -177,8 +176,8 @@ func FuzzCSV(f *testing.F) {
 		f.Add(text, "EUR", -1.5)
 	}
 	f.Fuzz(func(t *testing.T, title, code string, amount float64) {
-		row := collector.Customer{
-			Customer: client.Customer{ID: title, Name: title}, Status: collector.StatusOK,
+		row := cache.Customer{
+			Customer: client.Customer{ID: title, Name: title}, Status: cache.StatusOK,
 			Figures: &client.UsageSummary{Usage: client.Usage{TotalCost: amount, Currency: code}},
 		}
 		var b bytes.Buffer
@@ -255,7 +254,7 @@ func TestEnquiryLooksAheadSoFar(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const concurrency = 4
 		h := &hesitant{release: make(chan struct{})}
-		e := &enquiry{source: h, customers: invented(5000), selects: func(string) bool { return true }, concurrency: concurrency, pagesAhead: 1, breaker: breaker.New(concurrency)}
+		e := &enquiry{source: h, customers: invented(5000), selects: func(string) bool { return true }, concurrency: concurrency, pagesAhead: 1, breaker: cache.NewFailFast(concurrency)}
 		go func() {
 			synctest.Wait()
 			// The first one has left the queue, and waits for its answer.

@@ -16,7 +16,7 @@ import (
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
 	"github.com/azure-csp-exporter/azure_csp_exporter/client/simulator"
-	"github.com/azure-csp-exporter/azure_csp_exporter/collector"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache"
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cli"
 )
 
@@ -98,10 +98,10 @@ func cacheOfTwelve(t *testing.T) string {
 			t.Fatal(err)
 		}
 		defer partner.Close()
-		cache := collector.NewCache(partner, collector.Config{
+		cache := cache.New(partner, cache.Config{
 			Concurrency: 1, TTL: time.Hour, MaxAge: 24 * time.Hour, File: file, Owner: "global/" + simulator.TenantID,
 		})
-		cache.Scrape(t.Context())
+		cache.Refresh(t.Context())
 		cache.Close()
 	})
 	return file

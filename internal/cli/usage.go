@@ -13,8 +13,7 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
-	"github.com/azure-csp-exporter/azure_csp_exporter/collector"
-	"github.com/azure-csp-exporter/azure_csp_exporter/internal/breaker"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache"
 )
 
 // usageCommand shows what customers have spent.
@@ -79,7 +78,7 @@ func (c *usageCommand) run(ctx context.Context, env *environment) error {
 		selects:     c.output.selects,
 		concurrency: c.concurrency,
 		pagesAhead:  1,
-		breaker:     breaker.New(c.concurrency),
+		breaker:     cache.NewFailFast(c.concurrency),
 	}
 	if len(c.ids) > 0 {
 		e.customers = c.named
@@ -149,7 +148,7 @@ func (c *usageCommand) show(ctx context.Context, env *environment, e *enquiry) e
 }
 
 // add prints a row, unless only those over budget are wanted and this is none.
-func (c *usageCommand) add(row collector.Customer, rows rowWriter[collector.Customer]) error {
+func (c *usageCommand) add(row cache.Customer, rows rowWriter[cache.Customer]) error {
 	if c.overBudget && (row.Figures == nil || !row.Figures.OverBudget()) {
 		return nil
 	}
@@ -158,12 +157,12 @@ func (c *usageCommand) add(row collector.Customer, rows rowWriter[collector.Cust
 
 // showCache prints what an exporter knows.
 func (c *usageCommand) showCache(env *environment) error {
-	customers, owner, err := collector.ReadFile(c.cacheFile, c.owner())
+	customers, owner, err := cache.ReadFile(c.cacheFile, c.owner())
 	if err != nil {
 		return fmt.Errorf("--cache.file: %w", err)
 	}
 	byName := nameOrder()
-	slices.SortFunc(customers, func(a, b collector.Customer) int { return byName(a.Customer, b.Customer) })
+	slices.SortFunc(customers, func(a, b cache.Customer) int { return byName(a.Customer, b.Customer) })
 	fmt.Fprintf(env.stderr, "%s: figures of %s%s\n", name, printable(owner), ages(customers))
 	failed := &failures{w: env.stderr}
 	customers = c.wanted(customers, failed)
@@ -188,12 +187,12 @@ func (c *usageCommand) owner() string {
 }
 
 // wanted chooses customers by name or id.
-func (c *usageCommand) wanted(customers []collector.Customer, failed *failures) []collector.Customer {
+func (c *usageCommand) wanted(customers []cache.Customer, failed *failures) []cache.Customer {
 	ids := map[string]bool{}
 	for _, id := range c.uniqueIDs() {
 		ids[client.CanonicalID(id)] = true
 	}
-	chosen := slices.DeleteFunc(customers, func(customer collector.Customer) bool {
+	chosen := slices.DeleteFunc(customers, func(customer cache.Customer) bool {
 		if len(c.ids) > 0 {
 			return !ids[client.CanonicalID(customer.ID)]
 		}
@@ -211,7 +210,7 @@ func (c *usageCommand) wanted(customers []collector.Customer, failed *failures) 
 }
 
 // ages says between which moments figures were fetched.
-func ages(customers []collector.Customer) string {
+func ages(customers []cache.Customer) string {
 	var first, last time.Time
 	for _, customer := range customers {
 		if customer.Figures == nil {

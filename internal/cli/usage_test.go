@@ -201,8 +201,8 @@ Fabrikam          c3  -                 -           -  no usage          -  -   
 `, `azure_csp_exporter: failed (permission): "Contoso": usagesummary of customer "c0": HTTP 403: code 20002: No relationship. (request 11111111-1111-4111-8111-111111111111, correlation 22222222-2222-4222-8222-222222222222)
 azure_csp_exporter: failed (permission): "Ärger \x1b[31m": usagesummary of customer "c1": HTTP 403: code 20002: No[31m relationship. (request 11111111-1111-4111-8111-111111111111, correlation 22222222-2222-4222-8222-222222222222)
 azure_csp_exporter: failed (client): "Adventure Works": usagesummary of customer "c4": HTTP 404: code 60003: Not found. (request 11111111-1111-4111-8111-111111111111, correlation 22222222-2222-4222-8222-222222222222)
-azure_csp_exporter: to do: the customer has ended the relationship, or not yet accepted it: renew it in Partner Center, or exclude the customer
-azure_csp_exporter: to do: the customer may have left or never bought anything: look it up in Partner Center, or exclude it
+azure_csp_exporter: hint: the customer has ended the relationship, or not yet accepted it: renew it in Partner Center, or exclude the customer
+azure_csp_exporter: hint: the customer may have left or never bought anything: look it up in Partner Center, or exclude it
 azure_csp_exporter: error: not everything could be read: 3 failures
 `)
 }
@@ -214,7 +214,7 @@ func TestUsageOfAnUnknownCustomer(t *testing.T) {
   {"customer_id": "c3", "customer_name": "", "status": "no_usage", "currency": "", "total_cost": null, "total_cost_usd": null, "budget": null, "budget_used": null, "forecast": null, "billing_period_start": null, "billing_period_end": null, "last_modified": null, "fetched": null}
 ]
 `, `azure_csp_exporter: failed (client): usagesummary of customer "nobody": HTTP 404: code 60003: The tenant is not found. (request 11111111-1111-4111-8111-111111111111, correlation 22222222-2222-4222-8222-222222222222)
-azure_csp_exporter: to do: the customer may have left or never bought anything: look it up in Partner Center, or exclude it
+azure_csp_exporter: hint: the customer may have left or never bought anything: look it up in Partner Center, or exclude it
 azure_csp_exporter: error: not everything could be read: 1 failure
 `)
 }
@@ -230,7 +230,7 @@ func TestListBreaksOff(t *testing.T) {
 		says(200, `{"items":[{"id":"c3","companyProfile":{"companyName":"Fabrikam"}}],"continuationToken":"more"}`)(w, r)
 	})
 	const wantErr = `azure_csp_exporter: failed (permission): customers: HTTP 403: code 900150: No. (request 11111111-1111-4111-8111-111111111111, correlation 22222222-2222-4222-8222-222222222222)
-azure_csp_exporter: to do: give the user who signed in the Admin agent role in Partner Center, then sign in again
+azure_csp_exporter: hint: give the user who signed in the Admin agent role in Partner Center, then sign in again
 azure_csp_exporter: error: not everything could be read: 1 failure
 `
 	checkRun(t, p.flags("usage"), 1, `NAME      ID  CURRENCY  COST  BUDGET  USED      FORECAST  FROM  TO  MODIFIED
@@ -269,7 +269,7 @@ func TestUsageWithoutToken(t *testing.T) {
 	p.on(tokenPath, refuses("invalid_client", 7000215, "Invalid client secret provided."))
 	for _, command := range []string{"usage", "customers"} {
 		checkRun(t, p.flags(command), 1, "", `azure_csp_exporter: failed (auth): token: HTTP 400: code AADSTS7000215: invalid_client (request 11111111-1111-4111-8111-111111111111, correlation 22222222-2222-4222-8222-222222222222)
-azure_csp_exporter: to do: the client secret is wrong: create a new client secret in the app registration and write it to the client secret file
+azure_csp_exporter: hint: the client secret is wrong: create a new client secret in the app registration and write it to the client secret file
 azure_csp_exporter: error: not everything could be read: 1 failure
 `)
 	}

@@ -7,40 +7,40 @@ import (
 	"time"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
-	"github.com/azure-csp-exporter/azure_csp_exporter/collector"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache"
 )
 
 // budgetBar is the width of the bar that shows the used share of a budget.
 const budgetBar = 10
 
-func usageListing() listing[collector.Customer] {
-	return listing[collector.Customer]{
-		columns: []column[collector.Customer]{
-			{head: "NAME", cell: func(c collector.Customer, _ screen) string { return orDash(c.Name) }},
-			{head: "ID", rank: 4, cell: func(c collector.Customer, _ screen) string { return client.CanonicalID(c.ID) }},
-			{head: "CURRENCY", cell: func(c collector.Customer, _ screen) string { return orDash(currency(c)) }},
-			{head: "COST", right: true, cell: func(c collector.Customer, _ screen) string { return money(cost(c)) }},
-			{head: "BUDGET", right: true, rank: 1, cell: func(c collector.Customer, _ screen) string { return money(budget(c)) }},
+func usageListing() listing[cache.Customer] {
+	return listing[cache.Customer]{
+		columns: []column[cache.Customer]{
+			{head: "NAME", cell: func(c cache.Customer, _ screen) string { return orDash(c.Name) }},
+			{head: "ID", rank: 4, cell: func(c cache.Customer, _ screen) string { return client.CanonicalID(c.ID) }},
+			{head: "CURRENCY", cell: func(c cache.Customer, _ screen) string { return orDash(currency(c)) }},
+			{head: "COST", right: true, cell: func(c cache.Customer, _ screen) string { return money(cost(c)) }},
+			{head: "BUDGET", right: true, rank: 1, cell: func(c cache.Customer, _ screen) string { return money(budget(c)) }},
 			{head: "USED", cell: usedCell, style: usedStyle},
-			{head: "FORECAST", right: true, rank: 2, cell: func(c collector.Customer, _ screen) string { return money(forecast(c)) }, style: forecastStyle},
-			{head: "FROM", rank: 5, cell: func(c collector.Customer, _ screen) string { return day(periodStart(c)) }},
-			{head: "TO", rank: 5, cell: func(c collector.Customer, _ screen) string { return day(lastDay(c)) }},
-			{head: "MODIFIED", rank: 6, cell: func(c collector.Customer, _ screen) string { return day(modified(c)) }},
+			{head: "FORECAST", right: true, rank: 2, cell: func(c cache.Customer, _ screen) string { return money(forecast(c)) }, style: forecastStyle},
+			{head: "FROM", rank: 5, cell: func(c cache.Customer, _ screen) string { return day(periodStart(c)) }},
+			{head: "TO", rank: 5, cell: func(c cache.Customer, _ screen) string { return day(lastDay(c)) }},
+			{head: "MODIFIED", rank: 6, cell: func(c cache.Customer, _ screen) string { return day(modified(c)) }},
 		},
-		fields: []field[collector.Customer]{
-			{"customer_id", func(c collector.Customer) any { return client.CanonicalID(c.ID) }},
-			{"customer_name", func(c collector.Customer) any { return c.Name }},
-			{"status", func(c collector.Customer) any { return string(c.Status) }},
-			{"currency", func(c collector.Customer) any { return currency(c) }},
-			{"total_cost", func(c collector.Customer) any { return cost(c) }},
-			{"total_cost_usd", func(c collector.Customer) any { return costUSD(c) }},
-			{"budget", func(c collector.Customer) any { return budget(c) }},
-			{"budget_used", func(c collector.Customer) any { return budgetUsed(c) }},
-			{"forecast", func(c collector.Customer) any { return forecast(c) }},
-			{"billing_period_start", func(c collector.Customer) any { return periodStart(c) }},
-			{"billing_period_end", func(c collector.Customer) any { return periodEnd(c) }},
-			{"last_modified", func(c collector.Customer) any { return modified(c) }},
-			{"fetched", func(c collector.Customer) any { return c.Fetched.UTC().Truncate(time.Second) }},
+		fields: []field[cache.Customer]{
+			{"customer_id", func(c cache.Customer) any { return client.CanonicalID(c.ID) }},
+			{"customer_name", func(c cache.Customer) any { return c.Name }},
+			{"status", func(c cache.Customer) any { return string(c.Status) }},
+			{"currency", func(c cache.Customer) any { return currency(c) }},
+			{"total_cost", func(c cache.Customer) any { return cost(c) }},
+			{"total_cost_usd", func(c cache.Customer) any { return costUSD(c) }},
+			{"budget", func(c cache.Customer) any { return budget(c) }},
+			{"budget_used", func(c cache.Customer) any { return budgetUsed(c) }},
+			{"forecast", func(c cache.Customer) any { return forecast(c) }},
+			{"billing_period_start", func(c cache.Customer) any { return periodStart(c) }},
+			{"billing_period_end", func(c cache.Customer) any { return periodEnd(c) }},
+			{"last_modified", func(c cache.Customer) any { return modified(c) }},
+			{"fetched", func(c cache.Customer) any { return c.Fetched.UTC().Truncate(time.Second) }},
 		},
 		orders: usageOrders(),
 	}
@@ -48,11 +48,11 @@ func usageListing() listing[collector.Customer] {
 
 // usageOrders compares amounts within a currency only, and puts those last of whom
 // a figure is not known.
-func usageOrders() map[string]func(a, b collector.Customer) int {
+func usageOrders() map[string]func(a, b cache.Customer) int {
 	byName := nameOrder()
-	named := func(a, b collector.Customer) int { return byName(a.Customer, b.Customer) }
-	byAmount := func(amount func(collector.Customer) *float64) func(a, b collector.Customer) int {
-		return func(a, b collector.Customer) int {
+	named := func(a, b cache.Customer) int { return byName(a.Customer, b.Customer) }
+	byAmount := func(amount func(cache.Customer) *float64) func(a, b cache.Customer) int {
+		return func(a, b cache.Customer) int {
 			return cmp.Or(
 				unknownLast(currency(a) == "", currency(b) == ""),
 				cmp.Compare(currency(a), currency(b)),
@@ -60,11 +60,11 @@ func usageOrders() map[string]func(a, b collector.Customer) int {
 				named(a, b))
 		}
 	}
-	return map[string]func(a, b collector.Customer) int{
+	return map[string]func(a, b cache.Customer) int{
 		"name":     named,
 		"cost":     byAmount(cost),
 		"forecast": byAmount(forecast),
-		"budget-used": func(a, b collector.Customer) int {
+		"budget-used": func(a, b cache.Customer) int {
 			return cmp.Or(descending(budgetUsed(a), budgetUsed(b)), named(a, b))
 		},
 	}
@@ -89,7 +89,7 @@ func unknownLast(a, b bool) int {
 
 // usedCell shows the used share of the budget, as a bar on a terminal, or why
 // there are no figures.
-func usedCell(c collector.Customer, at screen) string {
+func usedCell(c cache.Customer, at screen) string {
 	if c.Figures == nil {
 		return strings.ReplaceAll(string(c.Status), "_", " ")
 	}
@@ -106,7 +106,7 @@ func usedCell(c collector.Customer, at screen) string {
 	return text
 }
 
-func usedStyle(c collector.Customer) style {
+func usedStyle(c cache.Customer) style {
 	if c.Figures != nil && c.Figures.OverBudget() {
 		return red
 	}
@@ -114,7 +114,7 @@ func usedStyle(c collector.Customer) style {
 }
 
 // forecastStyle marks who will pass the budget.
-func forecastStyle(c collector.Customer) style {
+func forecastStyle(c cache.Customer) style {
 	expected, limit := forecast(c), budget(c)
 	if expected != nil && limit != nil && *expected > *limit {
 		return yellow
@@ -134,8 +134,8 @@ var (
 	periodEnd   = figure(func(f *client.UsageSummary) time.Time { _, end := f.Period(); return end })
 )
 
-func figure[T any](of func(*client.UsageSummary) T) func(collector.Customer) T {
-	return func(c collector.Customer) (none T) {
+func figure[T any](of func(*client.UsageSummary) T) func(cache.Customer) T {
+	return func(c cache.Customer) (none T) {
 		if c.Figures == nil {
 			return none
 		}
@@ -144,7 +144,7 @@ func figure[T any](of func(*client.UsageSummary) T) func(collector.Customer) T {
 }
 
 // forecast is as old as the figures are.
-func forecast(c collector.Customer) *float64 {
+func forecast(c cache.Customer) *float64 {
 	if c.Figures == nil {
 		return nil
 	}
@@ -152,7 +152,7 @@ func forecast(c collector.Customer) *float64 {
 }
 
 // lastDay returns a moment of the last day of the billing period.
-func lastDay(c collector.Customer) time.Time {
+func lastDay(c cache.Customer) time.Time {
 	end := periodEnd(c)
 	if end.IsZero() {
 		return end

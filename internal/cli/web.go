@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/exporter-toolkit/web"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/collector"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache"
 )
 
 // telemetryPath accepts a path that is none of the others served.
@@ -33,7 +34,7 @@ func telemetryPath(text string) (string, error) {
 }
 
 // handler serves everything that the exporter serves.
-func (f *exporterFlags) handler(cache *collector.Cache, api *collector.API, env *environment) (http.Handler, error) {
+func (f *exporterFlags) handler(cache *cache.Cache, api *collector.ClientMetrics, env *environment) (http.Handler, error) {
 	landing, err := f.landingPage()
 	if err != nil {
 		return nil, err
@@ -55,7 +56,7 @@ func (f *exporterFlags) handler(cache *collector.Cache, api *collector.API, env 
 	return mux, nil
 }
 
-func ready(w http.ResponseWriter, cache *collector.Cache) {
+func ready(w http.ResponseWriter, cache *cache.Cache) {
 	if !cache.Ready() {
 		http.Error(w, "not ready: not every customer has been asked for yet", http.StatusServiceUnavailable)
 		return
@@ -65,7 +66,7 @@ func ready(w http.ResponseWriter, cache *collector.Cache) {
 
 // metrics answers a scrape from the cache and the registry, to which it adds the
 // exporter's own metrics unless they are not wanted.
-func (f *exporterFlags) metrics(cache *collector.Cache, registry *prometheus.Registry, logger log.Logger) http.Handler {
+func (f *exporterFlags) metrics(cache *cache.Cache, registry *prometheus.Registry, logger log.Logger) http.Handler {
 	opts := promhttp.HandlerOpts{
 		ErrorLog:          gatherLog{logger},
 		ErrorHandling:     promhttp.ContinueOnError,

@@ -4,6 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache"
 )
 
 var (
@@ -27,17 +28,17 @@ var (
 		"Failed attempts to list the customers or to fetch a customer's usage, after retries.", "reason")
 )
 
-// HealthCollector is the [prometheus.Collector] of how a [Cache] fares. It tells
+// StatsCollector is the [prometheus.Collector] of how a [Cache] fares. It tells
 // of no customer, and costs the same however many there are.
-type HealthCollector struct{ cache *Cache }
+type StatsCollector struct{ cache *cache.Cache }
 
-var _ prometheus.Collector = (*HealthCollector)(nil)
+var _ prometheus.Collector = (*StatsCollector)(nil)
 
-// NewHealth returns the collector of a cache's [Health].
-func NewHealth(cache *Cache) *HealthCollector { return &HealthCollector{cache} }
+// NewStatsCollector returns the collector of a cache's [Stats].
+func NewStatsCollector(cache *cache.Cache) *StatsCollector { return &StatsCollector{cache} }
 
 // Describe implements [prometheus.Collector].
-func (h *HealthCollector) Describe(ch chan<- *prometheus.Desc) {
+func (h *StatsCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		up, refreshSuccess, refreshDuration, cacheLookups, cacheHits, concurrencyLimit, refreshTokenIssued, certificateExpiry, errorsTotal,
 	} {
@@ -46,12 +47,11 @@ func (h *HealthCollector) Describe(ch chan<- *prometheus.Desc) {
 }
 
 // Collect implements [prometheus.Collector].
-func (h *HealthCollector) Collect(ch chan<- prometheus.Metric) {
-	health := h.cache.Health()
-	health.collect(ch)
+func (h *StatsCollector) Collect(ch chan<- prometheus.Metric) {
+	collectStats(ch, h.cache.Stats())
 }
 
-func (h *Health) collect(ch chan<- prometheus.Metric) {
+func collectStats(ch chan<- prometheus.Metric, h cache.Stats) {
 	gauge(ch, up, boolean(h.Up))
 	gauge(ch, concurrencyLimit, float64(h.ConcurrencyLimit))
 	count(ch, cacheLookups, float64(h.Lookups))

@@ -1,11 +1,11 @@
-package breaker_test
+package cache_test
 
 import (
 	"errors"
 	"testing"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
-	"github.com/azure-csp-exporter/azure_csp_exporter/internal/breaker"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache"
 )
 
 func failure(reason client.Reason, code string) error {
@@ -32,7 +32,7 @@ func TestFailuresInARow(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			b, got := breaker.New(test.concurrency), 0
+			b, got := cache.NewFailFast(test.concurrency), 0
 			for i := 1; i <= 200 && got == 0; i++ {
 				if b.Note(test.err); b.Stopped() != nil {
 					got = i
@@ -47,7 +47,7 @@ func TestFailuresInARow(t *testing.T) {
 
 // A customer who can be read shows that not everything is broken.
 func TestSuccessBegetsPatience(t *testing.T) {
-	b := breaker.New(8)
+	b := cache.NewFailFast(8)
 	for range 19 {
 		b.Note(failure(client.ReasonNetwork, ""))
 	}
@@ -61,7 +61,7 @@ func TestSuccessBegetsPatience(t *testing.T) {
 }
 
 func TestTheFirstReasonStays(t *testing.T) {
-	b, first := breaker.New(8), errors.New("first")
+	b, first := cache.NewFailFast(8), errors.New("first")
 	b.Trip(first)
 	b.Trip(errors.New("second"))
 	if got := b.Stopped(); !errors.Is(got, first) {

@@ -1,7 +1,4 @@
-// Package breaker ends a row of calls that fail one after another for reasons that
-// lie with the partner or the network, so that ten thousand customers do not mean
-// ten thousand calls in vain.
-package breaker
+package cache
 
 import (
 	"cmp"
@@ -11,8 +8,8 @@ import (
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
 )
 
-// Breaker counts failures in a row. It is safe for concurrent use.
-type Breaker struct {
+// FailFast counts failures in a row. It is safe for concurrent use.
+type FailFast struct {
 	limit int
 
 	mu      sync.Mutex
@@ -20,38 +17,38 @@ type Breaker struct {
 	err     error
 }
 
-// New returns a Breaker for calls of which so many are in flight at once.
-func New(concurrency int) *Breaker { return &Breaker{limit: max(20, 2*concurrency)} }
+// NewFailFast returns a FailFast for calls of which so many are in flight at once.
+func NewFailFast(concurrency int) *FailFast { return &FailFast{limit: max(20, 2*concurrency)} }
 
 // Stopped returns why no more calls are to be made, nil as long as they are.
-func (b *Breaker) Stopped() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.err
+func (f *FailFast) Stopped() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.err
 }
 
 // Trip ends the calls for a reason. The first one stays.
-func (b *Breaker) Trip(err error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.err = cmp.Or(b.err, err)
+func (f *FailFast) Trip(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.err = cmp.Or(f.err, err)
 }
 
 // Note takes note of how a call went. No token to be had ends the calls at once,
 // other failures that are everybody's end them when there were many in a row.
-func (b *Breaker) Note(err error) {
+func (f *FailFast) Note(err error) {
 	if IsToken(err) {
-		b.Trip(err)
+		f.Trip(err)
 		return
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if !IsPartnerWide(err) {
-		b.failing = 0
+		f.failing = 0
 		return
 	}
-	if b.failing++; b.failing >= b.limit {
-		b.err = cmp.Or(b.err, err)
+	if f.failing++; f.failing >= f.limit {
+		f.err = cmp.Or(f.err, err)
 	}
 }
 

@@ -1,4 +1,4 @@
-package collector
+package cache
 
 import (
 	"errors"
@@ -41,7 +41,7 @@ func (c *Cache) logCause(cause cause) {
 	}
 	keyvals := []any{"msg", msg, "customers", cause.customers, "reason", client.ReasonOf(cause.err), "err", cause.err}
 	if e, ok := errors.AsType[*client.Error](cause.err); ok {
-		keyvals = append(keyvals, "remedy", e.Remedy())
+		keyvals = append(keyvals, "hint", e.Hint())
 	}
 	_ = level.Warn(c.cfg.Logger).Log(keyvals...)
 }

@@ -1,4 +1,4 @@
-package collector
+package cache
 
 import (
 	"context"
@@ -62,7 +62,7 @@ type Config struct {
 
 // Cache holds what is known of every customer. It asks its Source when it is
 // told to and something is stale, in one refresh at a time that whoever comes
-// meanwhile shares. Create it with [NewCache] and end it with [Cache.Close].
+// meanwhile shares. Create it with [New] and end it with [Cache.Close].
 type Cache struct {
 	source    Source
 	cfg       Config
@@ -93,7 +93,7 @@ type Cache struct {
 
 // NewCache returns a cache that has asked nobody yet. It holds what its file
 // does; a file that cannot be used is set aside with a warning.
-func NewCache(source Source, cfg Config) *Cache {
+func New(source Source, cfg Config) *Cache {
 	if cfg.Logger == nil {
 		cfg.Logger = log.NewNopLogger()
 	}
@@ -115,13 +115,13 @@ func NewCache(source Source, cfg Config) *Cache {
 	return c
 }
 
-// Warm starts a refresh, so that the first scrape need not wait for all of it.
-func (c *Cache) Warm() { c.join() }
+// StartRefresh starts a refresh, so that the first scrape need not wait for all of it.
+func (c *Cache) StartRefresh() { c.join() }
 
-// Scrape brings the cache up to date for a scrape. If something is stale it
+// Refresh brings the cache up to date for a scrape. If something is stale it
 // starts a refresh, or joins the one under way, and waits for its end or the
 // context's, whichever comes first. The refresh goes on in any case.
-func (c *Cache) Scrape(ctx context.Context) {
+func (c *Cache) Refresh(ctx context.Context) {
 	c.countLookups()
 	done := c.join()
 	if done == nil {

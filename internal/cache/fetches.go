@@ -1,4 +1,4 @@
-package collector
+package cache
 
 import (
 	"sync"
@@ -7,21 +7,20 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
-	"github.com/azure-csp-exporter/azure_csp_exporter/internal/breaker"
 )
 
 // fetches are the calls of one refresh for customers' usage, never more at once
 // than configured. Every customer is asked for at most once.
 type fetches struct {
 	cache   *Cache
-	breaker *breaker.Breaker
+	breaker *FailFast
 	asked   map[*entry]bool
 	queues  sync.WaitGroup
 	calls   errgroup.Group
 }
 
 func newFetches(c *Cache) *fetches {
-	f := &fetches{cache: c, breaker: breaker.New(c.cfg.Concurrency), asked: map[*entry]bool{}}
+	f := &fetches{cache: c, breaker: NewFailFast(c.cfg.Concurrency), asked: map[*entry]bool{}}
 	f.calls.SetLimit(c.cfg.Concurrency)
 	return f
 }

@@ -1,10 +1,13 @@
-package client
+// Package throttle paces requests to an API that publishes no limits.
+package throttle
 
 import (
 	"context"
+	"errors"
 	"math"
 	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -42,12 +45,12 @@ const (
 	longestPause = time.Minute
 )
 
-// throttle lets calls through no faster than Partner Center takes them. One gate
+// Throttle lets calls through no faster than Partner Center takes them. One gate
 // holds all of them back while the server asks for it; between that, the calls
 // in flight follow additive increase and multiplicative decrease, and the pace
 // settles just under the rate at which calls were accepted before the last
 // refusal.
-type throttle struct {
+type Throttle struct {
 	most float64 // calls in flight that are allowed
 
 	// turn is held by the one call that is next; the others queue for it. It is
@@ -74,8 +77,8 @@ type throttle struct {
 	paused   time.Duration // of the measurement
 }
 
-func newThrottle(most int) *throttle {
-	return &throttle{
+func New(most int) *Throttle {
+	return &Throttle{
 		most:  float64(most),
 		limit: float64(min(most, firstLimit)),
 		turn:  make(chan struct{}, 1),
@@ -83,22 +86,22 @@ func newThrottle(most int) *throttle {
 	}
 }
 
-// gateError says that a call was not made, because its turn would have come too
+// Error says that a call was not made, because its turn would have come too
 // late.
-type gateError struct{ wait time.Duration }
+type Error struct{ Wait time.Duration }
 
-func (e *gateError) Error() string {
-	return "not called: Partner Center takes no more calls for " + e.wait.Round(time.Second).String()
+func (e *Error) Error() string {
+	return "not called: Partner Center takes no more calls for " + e.Wait.Round(time.Second).String()
 }
 
-// enter waits for a call's turn. It fails at once if that comes after the
+// Enter waits for a call's turn. It fails at once if that comes after the
 // context's deadline.
-func (t *throttle) enter(ctx context.Context) (pass, error) {
+func (t *Throttle) Enter(ctx context.Context) (Permit, error) {
 	select {
 	case t.turn <- struct{}{}:
 		defer func() { <-t.turn }()
 	case <-ctx.Done():
-		return pass{}, ctx.Err()
+		return Permit{}, ctx.Err()
 	}
 	for {
 		p, wait := t.admit(time.Now())
@@ -106,23 +109,23 @@ func (t *throttle) enter(ctx context.Context) (pass, error) {
 			return *p, nil
 		}
 		if deadline, bound := ctx.Deadline(); bound && time.Until(deadline) < wait {
-			return pass{}, &gateError{wait}
+			return Permit{}, &Error{wait}
 		}
 		if err := t.pause(ctx, wait); err != nil {
-			return pass{}, err
+			return Permit{}, err
 		}
 	}
 }
 
-// pass is what a call was let through with.
-type pass struct {
+// Permit is what a call was let through with.
+type Permit struct {
 	epoch int
 	pace  float64 // that was kept then
 }
 
 // admit counts a call as sent, or says how long to wait before trying again; 0
 // is until a call ends.
-func (t *throttle) admit(now time.Time) (*pass, time.Duration) {
+func (t *Throttle) admit(now time.Time) (*Permit, time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if wait := t.gate.Sub(now); wait > 0 {
@@ -140,16 +143,16 @@ func (t *throttle) admit(now time.Time) (*pass, time.Duration) {
 	t.inFlight++
 	t.sent++
 	t.last = now
-	return &pass{t.epoch, t.pace()}, 0
+	return &Permit{t.epoch, t.pace()}, 0
 }
 
 // measure begins a new measurement of the rate.
-func (t *throttle) measure(now time.Time, rested bool) {
+func (t *Throttle) measure(now time.Time, rested bool) {
 	t.began, t.rested, t.sent, t.accepted, t.paused = now, rested, 0, 0, 0
 }
 
 // gap is the time between two calls.
-func (t *throttle) gap() time.Duration {
+func (t *Throttle) gap() time.Duration {
 	gap := time.Duration(0)
 	if t.sent < probes {
 		gap = probeGap
@@ -161,7 +164,7 @@ func (t *throttle) gap() time.Duration {
 // exponentially. A measured one is approached slowly, kept for a while, and
 // passed ever faster, in case the limit has gone up. Time counts in calls, so
 // that nothing is forgotten while nothing is asked.
-func (t *throttle) pace() float64 {
+func (t *Throttle) pace() float64 {
 	if t.rate == 0 {
 		return math.Inf(1)
 	}
@@ -173,7 +176,7 @@ func (t *throttle) pace() float64 {
 	return t.rate * (cautious + (1-cautious)*passed*passed*passed)
 }
 
-func (t *throttle) pause(ctx context.Context, wait time.Duration) error {
+func (t *Throttle) pause(ctx context.Context, wait time.Duration) error {
 	var timeout <-chan time.Time
 	if wait > 0 {
 		timer := time.NewTimer(wait)
@@ -189,22 +192,22 @@ func (t *throttle) pause(ctx context.Context, wait time.Duration) error {
 	return nil
 }
 
-// outcome is what an answer says about the limits.
-type outcome struct {
-	refused bool
-	after   time.Duration // how long the server asks to wait, 0 if it does not say
-	missing bool          // there was no answer
+// Outcome is what an answer says about the limits.
+type Outcome struct {
+	Refused bool
+	After   time.Duration // how long the server asks to wait, 0 if it does not say
+	Missing bool          // there was no answer
 }
 
-// leave counts a call as ended.
-func (t *throttle) leave(p pass, o outcome) {
+// Leave counts a call as ended.
+func (t *Throttle) Leave(p Permit, o Outcome) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.inFlight--
 	switch {
-	case o.refused:
-		t.refuse(p, time.Now(), o.after)
-	case !o.missing && p.epoch == t.epoch:
+	case o.Refused:
+		t.refuse(p, time.Now(), o.After)
+	case !o.Missing && p.epoch == t.epoch:
 		t.accept()
 	}
 	select {
@@ -214,7 +217,7 @@ func (t *throttle) leave(p pass, o outcome) {
 }
 
 // accept takes note of an answer that was no refusal.
-func (t *throttle) accept() {
+func (t *Throttle) accept() {
 	t.accepted++
 	t.since++
 	t.refusals = 0
@@ -227,9 +230,9 @@ func (t *throttle) accept() {
 
 // refuse closes the gate. The first refusal of those that were out together also
 // halves the calls in flight and settles the pace.
-func (t *throttle) refuse(p pass, now time.Time, after time.Duration) {
+func (t *Throttle) refuse(p Permit, now time.Time, after time.Duration) {
 	if after <= 0 {
-		after = backoff(firstPause, t.refusals, longestPause)
+		after = Backoff(firstPause, t.refusals, longestPause)
 	}
 	if gate := now.Add(after); gate.After(t.gate) {
 		t.gate = gate
@@ -246,7 +249,7 @@ func (t *throttle) refuse(p pass, now time.Time, after time.Duration) {
 
 // settle concludes from a refusal at what rate a bucket is refilled that has just
 // become empty.
-func (t *throttle) settle(p pass, now time.Time, after time.Duration) {
+func (t *Throttle) settle(p Permit, now time.Time, after time.Duration) {
 	span := now.Sub(t.began).Seconds()
 	switch {
 	case t.rested && t.rate == 0:
@@ -281,7 +284,7 @@ func (t *throttle) settle(p pass, now time.Time, after time.Duration) {
 // measured returns the rate between two refusals. Both times the bucket was
 // empty, so that what was accepted is what was refilled; in pauses that is no
 // more than what the bucket holds.
-func (t *throttle) measured(span float64) float64 {
+func (t *Throttle) measured(span float64) float64 {
 	rate := float64(t.accepted) / span
 	paused := t.paused.Seconds()
 	if rate*paused <= t.burst || span-paused < 1e-3 {
@@ -290,15 +293,15 @@ func (t *throttle) measured(span float64) float64 {
 	return max((float64(t.accepted)-t.burst)/(span-paused), rate)
 }
 
-// allowed returns how many calls in flight are wise now.
-func (t *throttle) allowed() int {
+// Limit returns how many calls in flight are wise now.
+func (t *Throttle) Limit() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return int(t.limit)
 }
 
-// backoff is an exponential backoff with full jitter.
-func backoff(first time.Duration, attempt int, longest time.Duration) time.Duration {
+// Backoff is an exponential backoff with full jitter.
+func Backoff(first time.Duration, attempt int, longest time.Duration) time.Duration {
 	bound := longest
 	if attempt < 10 {
 		bound = min(first<<attempt, longest)
@@ -306,11 +309,23 @@ func backoff(first time.Duration, attempt int, longest time.Duration) time.Durat
 	return rand.N(bound) + 1 //nolint:gosec // Nobody gains by foreseeing a pause.
 }
 
-// outcomeOf tells the answers that ask to be called less.
-func outcomeOf(resp *http.Response) outcome {
-	after := retryAfter(resp.Header.Get("Retry-After"))
-	return outcome{
-		refused: resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable && after > 0,
-		after:   after,
+// OutcomeOf tells the answers that ask to be called less.
+func OutcomeOf(resp *http.Response) Outcome {
+	after := RetryAfter(resp.Header.Get("Retry-After"))
+	return Outcome{
+		Refused: resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable && after > 0,
+		After:   after,
 	}
+}
+
+// RetryAfter reads a Retry-After header, seconds or an HTTP date.
+func RetryAfter(value string) time.Duration {
+	const longest = 24 * time.Hour
+	if seconds, err := strconv.ParseUint(value, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
+		return time.Duration(min(seconds, uint64(longest/time.Second))) * time.Second
+	}
+	if at, err := http.ParseTime(value); err == nil {
+		return min(max(time.Until(at), 0), longest)
+	}
+	return 0
 }

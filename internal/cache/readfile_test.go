@@ -1,4 +1,4 @@
-package collector_test
+package cache_test
 
 import (
 	"os"
@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/azure-csp-exporter/azure_csp_exporter/collector"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache"
 )
 
 // A file tells of the customers what the cache that wrote it did, at any age.
@@ -20,11 +20,11 @@ func TestReadFile(t *testing.T) {
 		path, before := filled(t)
 		pass(365 * 24 * time.Hour)
 		for _, wanted := range []string{owner, ""} {
-			customers, got, err := collector.ReadFile(path, wanted)
+			customers, got, err := cache.ReadFile(path, wanted)
 			if err != nil || got != owner {
 				t.Errorf("It is %q's, %v, want %q's", got, err, owner)
 			}
-			byID := cmpopts.SortSlices(func(a, b collector.Customer) bool { return a.ID < b.ID })
+			byID := cmpopts.SortSlices(func(a, b cache.Customer) bool { return a.ID < b.ID })
 			if diff := cmp.Diff(before.Customers, customers, byID); diff != "" {
 				t.Error(diff)
 			}
@@ -48,7 +48,7 @@ func TestReadFileThatCannotBeUsed(t *testing.T) {
 			if err := os.WriteFile(path, []byte(test.content), 0o400); err != nil {
 				t.Fatal(err)
 			}
-			_, _, err := collector.ReadFile(path, owner)
+			_, _, err := cache.ReadFile(path, owner)
 			if want := path + ": " + test.want; err == nil || err.Error() != want {
 				t.Errorf("It says %v, want %s", err, want)
 			}
@@ -61,7 +61,7 @@ func TestReadFileThatCannotBeUsed(t *testing.T) {
 			}
 		})
 	}
-	_, _, err := collector.ReadFile(filepath.Join(t.TempDir(), "missing"), owner)
+	_, _, err := cache.ReadFile(filepath.Join(t.TempDir(), "missing"), owner)
 	if err == nil || !strings.HasSuffix(err.Error(), "missing: no such file or directory") {
 		t.Errorf("It says %v of a file that is missing", err)
 	}

@@ -1,4 +1,4 @@
-package collector
+package cache
 
 import (
 	"encoding/json"
@@ -191,7 +191,7 @@ func (c *Cache) restore(s *saved, now time.Time) {
 		if !c.cfg.selects(saved.Customer) {
 			continue
 		}
-		c.entries[clean(client.CanonicalID(saved.Customer.ID))] = &entry{
+		c.entries[client.CanonicalID(saved.Customer.ID)] = &entry{
 			customer:   saved.Customer,
 			status:     saved.Status,
 			figures:    saved.Figures,

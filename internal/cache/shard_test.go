@@ -1,4 +1,4 @@
-package collector_test
+package cache_test
 
 import (
 	"slices"
@@ -8,7 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client/simulator"
-	"github.com/azure-csp-exporter/azure_csp_exporter/collector"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache/cachetest"
 )
 
 // shardsOf returns the shards that serve each of n customers.
@@ -16,17 +17,17 @@ func shardsOf(t *testing.T, n, total int) map[string][]int {
 	t.Helper()
 	shards := map[string][]int{}
 	for index := range total {
-		source := newFake(0)
+		source := cachetest.New(0)
 		for _, c := range simulator.Fleet(n) {
 			id := c.ID
 			if index%2 == 1 {
 				id = strings.ToUpper(id) // Partner Center is free to change the case.
 			}
-			source.customers = append(source.customers, customerNamed(id))
+			source.Customers = append(source.Customers, customerNamed(id))
 		}
-		cache, _ := newCache(t, source, func(c *collector.Config) { c.Shard = collector.Shard{Index: index, Total: total} })
-		scrape(t, cache)
-		for id := range costs(cache) {
+		c, _ := cachetest.NewCache(t, source, func(c *cache.Config) { c.Shard = cache.Shard{Index: index, Total: total} })
+		cachetest.Scrape(t, c)
+		for id := range cachetest.Costs(c) {
 			shards[strings.ToLower(id)] = append(shards[strings.ToLower(id)], index)
 		}
 	}
@@ -72,9 +73,9 @@ func TestShardsAreStable(t *testing.T) {
 	want := map[string]int{"id-0000": 1, "id-0001": 1, "id-0002": 0, "id-0003": 0}
 	got := map[string]int{}
 	for index := range 4 {
-		cache, _ := newCache(t, newFake(4), func(c *collector.Config) { c.Shard = collector.Shard{Index: index, Total: 4} })
-		scrape(t, cache)
-		for id := range costs(cache) {
+		c, _ := cachetest.NewCache(t, cachetest.New(4), func(c *cache.Config) { c.Shard = cache.Shard{Index: index, Total: 4} })
+		cachetest.Scrape(t, c)
+		for id := range cachetest.Costs(c) {
 			got[id] = index
 		}
 	}

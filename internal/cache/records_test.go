@@ -1,4 +1,4 @@
-package collector_test
+package cache_test
 
 import (
 	"errors"
@@ -10,39 +10,37 @@ import (
 	"time"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
-	"github.com/azure-csp-exporter/azure_csp_exporter/collector"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache/cachetest"
 )
 
-// withRecords makes a cache ask for the usage records.
-func withRecords(c *collector.Config) { c.UsageRecords, c.FullRefresh = true, 24*time.Hour }
-
 // recorded returns a source whose records say what its summaries do.
-func recorded(n int) *fakeSource {
-	s := newFake(n)
-	for _, c := range s.customers {
-		s.records = append(s.records, client.UsageRecord{Usage: figures(1).Usage})
-		s.records[len(s.records)-1].CustomerID = strings.ToUpper(c.ID)
+func recorded(n int) *cachetest.Source {
+	s := cachetest.New(n)
+	for _, c := range s.Customers {
+		s.Records = append(s.Records, client.UsageRecord{Usage: cachetest.Figures(1).Usage})
+		s.Records[len(s.Records)-1].CustomerID = strings.ToUpper(c.ID)
 	}
 	return s
 }
 
 // callsAfter returns the calls of a refresh after a change of a source in which
 // everybody was fetched an hour ago.
-func callsAfter(t *testing.T, source *fakeSource, change func(*fakeSource)) (records int, asked []string, logged []string) {
+func callsAfter(t *testing.T, source *cachetest.Source, change func(*cachetest.Source)) (records int, asked []string, logged []string) {
 	t.Helper()
-	cache, log := newCache(t, source, withRecords)
-	scrape(t, cache)
+	c, log := cachetest.NewCache(t, source, cachetest.WithRecords)
+	cachetest.Scrape(t, c)
 	pass(time.Hour)
-	source.takeCalls()
-	source.change(func(s *fakeSource) { s.recordCalls = 0 })
-	source.change(change)
-	scrape(t, cache)
-	lists, asked := source.takeCalls()
+	source.TakeCalls()
+	source.Change(func(s *cachetest.Source) { s.RecordCalls = 0 })
+	source.Change(change)
+	cachetest.Scrape(t, c)
+	lists, asked := source.TakeCalls()
 	if lists != 1 {
 		t.Errorf("%d lists, want 1", lists)
 	}
 	slices.Sort(asked)
-	return source.recordCalls, asked, log.take()
+	return source.RecordCalls, asked, log.Take()
 }
 
 // A cold start has nothing that could be confirmed, even if what it fetched while
@@ -51,11 +49,11 @@ func TestColdStartAsksForNoRecords(t *testing.T) {
 	for _, ttl := range []time.Duration{time.Hour, 0} {
 		synctest.Test(t, func(t *testing.T) {
 			source := recorded(4)
-			source.delay, source.paged = time.Second, true
-			cache, _ := newCache(t, source, withRecords, func(c *collector.Config) { c.TTL = ttl })
-			scrape(t, cache)
-			if _, asked := source.takeCalls(); source.recordCalls != 0 || len(asked) != 4 {
-				t.Errorf("TTL %s: %d records and %d usages, want 0 and 4", ttl, source.recordCalls, len(asked))
+			source.Delay, source.Paged = time.Second, true
+			c, _ := cachetest.NewCache(t, source, cachetest.WithRecords, func(c *cache.Config) { c.TTL = ttl })
+			cachetest.Scrape(t, c)
+			if _, asked := source.TakeCalls(); source.RecordCalls != 0 || len(asked) != 4 {
+				t.Errorf("TTL %s: %d records and %d usages, want 0 and 4", ttl, source.RecordCalls, len(asked))
 			}
 		})
 	}
@@ -66,17 +64,17 @@ func TestColdStartAsksForNoRecords(t *testing.T) {
 func TestNothingChanged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := recorded(1000)
-		records, asked, _ := callsAfter(t, source, func(*fakeSource) {})
+		records, asked, _ := callsAfter(t, source, func(*cachetest.Source) {})
 		if records != 1 || len(asked) != 0 {
 			t.Errorf("%d records and %d usages, want 1 and 0", records, len(asked))
 		}
 	})
 	synctest.Test(t, func(t *testing.T) {
-		cache, _ := newCache(t, recorded(2), withRecords)
-		scrape(t, cache)
+		c, _ := cachetest.NewCache(t, recorded(2), cachetest.WithRecords)
+		cachetest.Scrape(t, c)
 		pass(time.Hour)
-		scrape(t, cache)
-		for _, c := range cache.Snapshot().Customers {
+		cachetest.Scrape(t, c)
+		for _, c := range c.Snapshot().Customers {
 			if !c.Fetched.Equal(time.Now()) || c.Figures == nil || c.Figures.TotalCost != 1 {
 				t.Errorf("%+v, want figures that are current", c)
 			}
@@ -104,7 +102,7 @@ func TestSomeChanged(t *testing.T) {
 	for name, test := range changes {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				_, asked, _ := callsAfter(t, recorded(20), func(s *fakeSource) { test.change(&s.records[7]) })
+				_, asked, _ := callsAfter(t, recorded(20), func(s *cachetest.Source) { test.change(&s.Records[7]) })
 				var want []string
 				if test.want {
 					want = []string{"id-0007"}
@@ -116,9 +114,9 @@ func TestSomeChanged(t *testing.T) {
 		})
 	}
 	synctest.Test(t, func(t *testing.T) {
-		records, asked, _ := callsAfter(t, recorded(10_000), func(s *fakeSource) {
+		records, asked, _ := callsAfter(t, recorded(10_000), func(s *cachetest.Source) {
 			for i := range 500 {
-				s.records[i*20].TotalCost = 2
+				s.Records[i*20].TotalCost = 2
 			}
 		})
 		if records != 1 || len(asked) != 500 || asked[1] != fmt.Sprintf("id-%04d", 20) {
@@ -130,12 +128,12 @@ func TestSomeChanged(t *testing.T) {
 // Records that cannot be relied on cost one call, and then it goes on as if there
 // were none.
 func TestUnusableRecords(t *testing.T) {
-	for name, change := range map[string]func(*fakeSource){
-		"refused":    func(s *fakeSource) { s.recordsErr = errors.New("refused") },
-		"endless":    func(s *fakeSource) { s.recordsErr = client.ErrTruncated },
-		"empty":      func(s *fakeSource) { s.records = nil },
-		"of nobody":  func(s *fakeSource) { s.records = []client.UsageRecord{{}} },
-		"duplicates": func(s *fakeSource) { s.records[3].CustomerID = s.records[4].CustomerID },
+	for name, change := range map[string]func(*cachetest.Source){
+		"refused":    func(s *cachetest.Source) { s.RecordsErr = errors.New("refused") },
+		"endless":    func(s *cachetest.Source) { s.RecordsErr = client.ErrTruncated },
+		"empty":      func(s *cachetest.Source) { s.Records = nil },
+		"of nobody":  func(s *cachetest.Source) { s.Records = []client.UsageRecord{{}} },
+		"duplicates": func(s *cachetest.Source) { s.Records[3].CustomerID = s.Records[4].CustomerID },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -155,11 +153,11 @@ func TestUnusableRecords(t *testing.T) {
 func TestFullRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := recorded(10)
-		cache, _ := newCache(t, source, withRecords)
+		c, _ := cachetest.NewCache(t, source, cachetest.WithRecords)
 		var hours []int
 		for hour := range 50 {
-			scrape(t, cache)
-			if _, asked := source.takeCalls(); len(asked) == 10 {
+			cachetest.Scrape(t, c)
+			if _, asked := source.TakeCalls(); len(asked) == 10 {
 				hours = append(hours, hour)
 			}
 			pass(time.Hour)
@@ -176,12 +174,12 @@ func TestRecordsAfterThePeriod(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := recorded(10)
 		end := time.Now().Add(30 * time.Minute)
-		source.usage = func(string) (client.UsageSummary, error) {
-			f := figures(1)
+		source.Usage = func(string) (client.UsageSummary, error) {
+			f := cachetest.Figures(1)
 			f.BillingEnd = end
 			return f, nil
 		}
-		if _, asked, _ := callsAfter(t, source, func(*fakeSource) {}); len(asked) != 10 {
+		if _, asked, _ := callsAfter(t, source, func(*cachetest.Source) {}); len(asked) != 10 {
 			t.Errorf("%d usages, want 10", len(asked))
 		}
 	})

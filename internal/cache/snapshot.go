@@ -1,10 +1,8 @@
-package collector
+package cache
 
 import (
 	"maps"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
 )
@@ -12,7 +10,7 @@ import (
 // Snapshot is what a [Cache] holds at one moment. It may be kept: nothing in it
 // changes.
 type Snapshot struct {
-	Health
+	Stats
 
 	// Customers are all customers, in no order.
 	Customers []Customer
@@ -21,8 +19,8 @@ type Snapshot struct {
 	expires time.Time // when the first figures reach the maximal age, zero if none do
 }
 
-// Health is how a [Cache] fares, besides what it holds of the customers.
-type Health struct {
+// Stats is how a [Cache] fares, besides what it holds of the customers.
+type Stats struct {
 	// Up says whether the last refresh got a token and listed the customers.
 	Up bool
 	// LastSuccess is when the last whole refresh ended, zero before the first.
@@ -60,31 +58,12 @@ type Customer struct {
 	Fetched time.Time
 }
 
-// Collectors returns a collector for each family that tells of the customers.
-func (s *Snapshot) Collectors() []prometheus.Collector {
-	collectors := make([]prometheus.Collector, len(customerFamilies))
-	for i, f := range customerFamilies {
-		collectors[i] = &part{f, s.Customers}
-	}
-	return collectors
-}
-
-// part is a family of a snapshot as a [prometheus.Collector].
-type part struct {
-	family
-
-	customers []Customer
-}
-
-// Collect implements [prometheus.Collector].
-func (p *part) Collect(ch chan<- prometheus.Metric) { p.collect(ch, p.desc, p.customers) }
-
 // Snapshot returns what the cache holds, without asking or waiting for anybody.
 func (c *Cache) Snapshot() Snapshot {
 	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := Snapshot{Health: c.health(), Customers: make([]Customer, 0, len(c.entries)), version: c.version}
+	s := Snapshot{Stats: c.health(), Customers: make([]Customer, 0, len(c.entries)), version: c.version}
 	for _, e := range c.entries {
 		customer := e.snapshot(now, c.cfg.MaxAge)
 		s.Customers = append(s.Customers, customer)
@@ -95,15 +74,15 @@ func (c *Cache) Snapshot() Snapshot {
 	return s
 }
 
-// Health returns how the cache fares, without asking or waiting for anybody.
-func (c *Cache) Health() Health {
+// Stats returns how the cache fares, without asking or waiting for anybody.
+func (c *Cache) Stats() Stats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.health()
 }
 
-func (c *Cache) health() Health {
-	return Health{
+func (c *Cache) health() Stats {
+	return Stats{
 		Up:                 c.listed,
 		LastSuccess:        c.success,
 		LastDuration:       c.took,
@@ -116,9 +95,9 @@ func (c *Cache) health() Health {
 	}
 }
 
-// stillHolds says whether a snapshot's customers are what the cache would return
+// IsCurrent reports whether a snapshot's customers are what the cache would return
 // now.
-func (c *Cache) stillHolds(s *Snapshot) bool {
+func (c *Cache) IsCurrent(s *Snapshot) bool {
 	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -1,4 +1,4 @@
-package collector
+package cache
 
 import (
 	"context"
@@ -36,12 +36,12 @@ func FuzzCacheFile(f *testing.F) {
 			}
 			return
 		}
-		cache := NewCache(noSource{}, Config{TTL: time.Hour, MaxAge: time.Hour})
+		c := New(noSource{}, Config{TTL: time.Hour, MaxAge: time.Hour})
 		now := time.Now()
-		cache.restore(s, now)
-		snapshot := cache.Snapshot()
-		if snapshot.LastSuccess.After(now) || cache.listDue.After(now.Add(time.Hour)) {
-			t.Errorf("last success %v, list due %v", snapshot.LastSuccess, cache.listDue)
+		c.restore(s, now)
+		snapshot := c.Snapshot()
+		if snapshot.LastSuccess.After(now) || c.listDue.After(now.Add(time.Hour)) {
+			t.Errorf("last success %v, list due %v", snapshot.LastSuccess, c.listDue)
 		}
 		for _, c := range snapshot.Customers {
 			if c.ID == "" || c.Status == "" || c.Fetched.After(now) {

@@ -1,4 +1,4 @@
-package collector
+package cache
 
 import (
 	"cmp"
@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
-	"github.com/azure-csp-exporter/azure_csp_exporter/internal/breaker"
 )
 
 // refresh lists the customers if that is due, has the usage records confirm what
@@ -21,7 +20,7 @@ func (c *Cache) refresh() {
 	began := time.Now()
 	fetches := newFetches(c)
 	listErr := c.list(fetches)
-	if breaker.IsPartnerWide(listErr) {
+	if IsPartnerWide(listErr) {
 		fetches.breaker.Trip(listErr)
 	}
 	if fetches.breaker.Stopped() == nil {
@@ -44,7 +43,7 @@ func (c *Cache) finish(began time.Time, listErr, stopped error, answers tally) {
 	if c.ctx.Err() != nil {
 		return
 	}
-	if breaker.IsToken(stopped) {
+	if IsToken(stopped) {
 		c.listed, c.listDue = false, now
 		c.changed()
 	}
@@ -109,7 +108,7 @@ func (c *Cache) merge(page []client.Customer, listed map[string]bool) []*entry {
 			continue
 		}
 		customer.Name, customer.Domain, customer.Relationship = clean(customer.Name), clean(customer.Domain), clean(customer.Relationship)
-		id := clean(client.CanonicalID(customer.ID))
+		id := client.CanonicalID(customer.ID)
 		listed[id] = true
 		if c.entries[id] == nil {
 			c.entries[id] = &entry{status: StatusPending}

@@ -1,4 +1,4 @@
-package collector_test
+package cache_test
 
 import (
 	"errors"
@@ -14,25 +14,26 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/azure-csp-exporter/azure_csp_exporter/collector"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache/cachetest"
 )
 
 const owner = "global/contoso.example"
 
 // inFile makes a cache keep a file.
-func inFile(path string) func(*collector.Config) {
-	return func(c *collector.Config) { c.File, c.Owner = path, owner }
+func inFile(path string) func(*cache.Config) {
+	return func(c *cache.Config) { c.File, c.Owner = path, owner }
 }
 
 // filled returns the path of a file with every kind of customer, and what the
 // cache that wrote it held.
-func filled(t *testing.T) (string, collector.Snapshot) {
+func filled(t *testing.T) (string, cache.Snapshot) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "cache.json")
-	cache, _ := newCache(t, everyKind(), inFile(path))
-	scrape(t, cache)
-	cache.Close()
-	return path, cache.Snapshot()
+	c, _ := cachetest.NewCache(t, cachetest.EveryKind(), inFile(path))
+	cachetest.Scrape(t, c)
+	c.Close()
+	return path, c.Snapshot()
 }
 
 // After a restart the first scrape shows what the last one before it did, with
@@ -45,28 +46,28 @@ func TestRestart(t *testing.T) {
 			t.Fatalf("%v, %v, want mode 0600", info, err)
 		}
 		pass(30 * time.Minute)
-		source := everyKind()
-		cache, logged := newCache(t, source, inFile(path))
-		if !cache.Ready() {
+		source := cachetest.EveryKind()
+		c, logged := cachetest.NewCache(t, source, inFile(path))
+		if !c.Ready() {
 			t.Error("the file does not make the cache ready")
 		}
-		cache.Warm()
-		scrape(t, cache)
-		if lists, asked := source.takeCalls(); lists != 0 || !slices.Equal(asked, []string{"broken"}) {
+		c.StartRefresh()
+		cachetest.Scrape(t, c)
+		if lists, asked := source.TakeCalls(); lists != 0 || !slices.Equal(asked, []string{"broken"}) {
 			t.Errorf("%d lists and usages of %q, want 0 and the one that failed", lists, asked)
 		}
-		after := cache.Snapshot()
-		byID := cmpopts.SortSlices(func(a, b collector.Customer) bool { return a.ID < b.ID })
-		ignored := cmp.Options{cmpopts.IgnoreFields(collector.Health{}, "Errors", "Lookups", "Hits"), cmpopts.IgnoreUnexported(collector.Snapshot{})}
+		after := c.Snapshot()
+		byID := cmpopts.SortSlices(func(a, b cache.Customer) bool { return a.ID < b.ID })
+		ignored := cmp.Options{cmpopts.IgnoreFields(cache.Stats{}, "Errors", "Lookups", "Hits"), cmpopts.IgnoreUnexported(cache.Snapshot{})}
 		if diff := cmp.Diff(before, after, byID, ignored); diff != "" {
 			t.Error(diff)
 		}
-		if lines := logged.take(); len(lines) != 1 || !strings.Contains(lines[0], "customers=1") {
+		if lines := logged.Take(); len(lines) != 1 || !strings.Contains(lines[0], "customers=1") {
 			t.Errorf("logged %q, want what the failing customer costs", lines)
 		}
 		pass(24 * time.Hour)
-		cache, _ = newCache(t, newFake(0), inFile(path))
-		if got := costs(cache); len(got) != 0 {
+		c, _ = cachetest.NewCache(t, cachetest.New(0), inFile(path))
+		if got := cachetest.Costs(c); len(got) != 0 {
 			t.Errorf("figures are exposed past their maximal age: %v", got)
 		}
 	})
@@ -107,22 +108,22 @@ func TestUnusableFile(t *testing.T) {
 			if err := test.spoil(path, string(content)); err != nil {
 				t.Fatal(err)
 			}
-			source := newFake(2)
-			cache, logged := newCache(t, source, inFile(path))
-			lines := logged.take()
+			source := cachetest.New(2)
+			c, logged := cachetest.NewCache(t, source, inFile(path))
+			lines := logged.Take()
 			if len(lines) != 1 || !strings.Contains(lines[0], test.want) || !strings.Contains(lines[0], "cache.json.set-aside") {
 				t.Errorf("logged %q, want a warning with %q", lines, test.want)
 			}
 			if _, err := os.Stat(path + ".set-aside"); err != nil {
 				t.Error(err)
 			}
-			scrape(t, cache)
-			cache.Close()
-			if got := slices.Sorted(maps.Keys(costs(cache))); !slices.Equal(got, []string{"id-0000", "id-0001"}) {
+			cachetest.Scrape(t, c)
+			c.Close()
+			if got := slices.Sorted(maps.Keys(cachetest.Costs(c))); !slices.Equal(got, []string{"id-0000", "id-0001"}) {
 				t.Errorf("figures of %q", got)
 			}
-			restored, _ := newCache(t, source, inFile(path))
-			if got := len(costs(restored)); got != 2 {
+			restored, _ := cachetest.NewCache(t, source, inFile(path))
+			if got := len(cachetest.Costs(restored)); got != 2 {
 				t.Errorf("the new file holds %d customers, want 2", got)
 			}
 		})
@@ -134,13 +135,13 @@ func overwrite(path, content string) error { return os.WriteFile(path, []byte(co
 // A folder holds more than what an exporter wrote, and stays where it is.
 func TestFolderInTheFilesPlace(t *testing.T) {
 	path := t.TempDir()
-	cache, logged := newCache(t, newFake(2), inFile(path))
-	if lines := logged.take(); len(lines) != 1 || !strings.Contains(lines[0], "not a regular file") {
+	c, logged := cachetest.NewCache(t, cachetest.New(2), inFile(path))
+	if lines := logged.Take(); len(lines) != 1 || !strings.Contains(lines[0], "not a regular file") {
 		t.Errorf("logged %q, want one warning", lines)
 	}
-	scrape(t, cache)
-	if info, err := os.Stat(path); err != nil || !info.IsDir() || len(costs(cache)) != 2 {
-		t.Errorf("%v, %v, %d customers have figures", info, err, len(costs(cache)))
+	cachetest.Scrape(t, c)
+	if info, err := os.Stat(path); err != nil || !info.IsDir() || len(cachetest.Costs(c)) != 2 {
+		t.Errorf("%v, %v, %d customers have figures", info, err, len(cachetest.Costs(c)))
 	}
 }
 
@@ -148,17 +149,17 @@ func TestFolderInTheFilesPlace(t *testing.T) {
 func TestRestartWithAnotherSelection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "cache.json")
-		one, _ := newCache(t, newFake(3), inFile(path), func(c *collector.Config) { c.Include = expression("id-0001") })
-		scrape(t, one)
+		one, _ := cachetest.NewCache(t, cachetest.New(3), inFile(path), func(c *cache.Config) { c.Include = expression("id-0001") })
+		cachetest.Scrape(t, one)
 		one.Close()
-		source := newFake(3)
-		all, _ := newCache(t, source, inFile(path))
+		source := cachetest.New(3)
+		all, _ := cachetest.NewCache(t, source, inFile(path))
 		if all.Ready() {
 			t.Error("ready although others are wanted than are in the file")
 		}
-		scrape(t, all)
-		if lists, asked := source.takeCalls(); lists != 1 || len(asked) != 2 || len(costs(all)) != 3 {
-			t.Errorf("%d lists, %d usages, %d customers, want 1, 2 and 3", lists, len(asked), len(costs(all)))
+		cachetest.Scrape(t, all)
+		if lists, asked := source.TakeCalls(); lists != 1 || len(asked) != 2 || len(cachetest.Costs(all)) != 3 {
+			t.Errorf("%d lists, %d usages, %d customers, want 1, 2 and 3", lists, len(asked), len(cachetest.Costs(all)))
 		}
 	})
 }
@@ -167,24 +168,24 @@ func TestRestartWithAnotherSelection(t *testing.T) {
 func TestUnwritableFile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		folder := filepath.Join(t.TempDir(), "later")
-		cache, logged := newCache(t, newFake(2), inFile(filepath.Join(folder, "cache.json")))
+		c, logged := cachetest.NewCache(t, cachetest.New(2), inFile(filepath.Join(folder, "cache.json")))
 		for range 3 {
-			scrape(t, cache)
+			cachetest.Scrape(t, c)
 			synctest.Wait()
 			pass(time.Hour)
 		}
-		if lines := logged.take(); len(lines) != 1 || !strings.Contains(lines[0], "cannot be written") {
+		if lines := logged.Take(); len(lines) != 1 || !strings.Contains(lines[0], "cannot be written") {
 			t.Errorf("logged %q, want one warning", lines)
 		}
-		if got := len(costs(cache)); got != 2 {
+		if got := len(cachetest.Costs(c)); got != 2 {
 			t.Errorf("%d customers have figures, want 2", got)
 		}
 		if err := os.Mkdir(folder, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		scrape(t, cache)
+		cachetest.Scrape(t, c)
 		synctest.Wait()
-		if lines := logged.take(); len(lines) != 1 || !strings.Contains(lines[0], "written again") {
+		if lines := logged.Take(); len(lines) != 1 || !strings.Contains(lines[0], "written again") {
 			t.Errorf("logged %q, want that it is over", lines)
 		}
 	})
@@ -195,24 +196,24 @@ func TestUnwritableFile(t *testing.T) {
 func TestWhatIsSaved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "cache.json")
-		idle, _ := newCache(t, newFake(2), inFile(path))
+		idle, _ := cachetest.NewCache(t, cachetest.New(2), inFile(path))
 		idle.Close()
 		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("an idle cache wrote a file: %v", err)
 		}
-		source := newFake(8)
-		source.delay = time.Second
-		cache, _ := newCache(t, source, inFile(path))
-		cache.Warm()
+		source := cachetest.New(8)
+		source.Delay = time.Second
+		c, _ := cachetest.NewCache(t, source, inFile(path))
+		c.StartRefresh()
 		pass(2500 * time.Millisecond)
-		cache.Close()
-		restored, _ := newCache(t, source, inFile(path))
-		if got := len(costs(restored)); got != 4 || restored.Ready() {
+		c.Close()
+		restored, _ := cachetest.NewCache(t, source, inFile(path))
+		if got := len(cachetest.Costs(restored)); got != 4 || restored.Ready() {
 			t.Errorf("%d customers restored, ready %v, want 4 and false", got, restored.Ready())
 		}
-		source.takeCalls()
-		scrape(t, restored)
-		if lists, asked := source.takeCalls(); lists != 0 || len(asked) != 4 {
+		source.TakeCalls()
+		cachetest.Scrape(t, restored)
+		if lists, asked := source.TakeCalls(); lists != 0 || len(asked) != 4 {
 			t.Errorf("%d lists and %d usages, want 0 and 4", lists, len(asked))
 		}
 	})
@@ -230,13 +231,13 @@ func TestFileFromTheFuture(t *testing.T) {
 		if err := overwrite(path, strings.ReplaceAll(string(content), `"2000-12-31`, `"2040-12-31`)); err != nil {
 			t.Fatal(err)
 		}
-		source := everyKind()
-		cache, _ := newCache(t, source, inFile(path))
-		scrape(t, cache)
-		if lists, asked := source.takeCalls(); lists != 1 || len(asked) != 6 {
+		source := cachetest.EveryKind()
+		c, _ := cachetest.NewCache(t, source, inFile(path))
+		cachetest.Scrape(t, c)
+		if lists, asked := source.TakeCalls(); lists != 1 || len(asked) != 6 {
 			t.Errorf("%d lists and %d usages, want 1 and 6", lists, len(asked))
 		}
-		for _, c := range cache.Snapshot().Customers {
+		for _, c := range c.Snapshot().Customers {
 			if c.Fetched.After(time.Now()) {
 				t.Errorf("%s was fetched in the future", c.Name)
 			}
@@ -247,8 +248,8 @@ func TestFileFromTheFuture(t *testing.T) {
 // What was chosen when the file was written may no longer be wanted.
 func TestRestoreSelects(t *testing.T) {
 	path, _ := filled(t)
-	cache, _ := newCache(t, newFake(0), inFile(path), func(c *collector.Config) { c.Include = expression("legacy") })
-	if got := slices.Sorted(maps.Keys(costs(cache))); !slices.Equal(got, []string{"legacy"}) {
+	c, _ := cachetest.NewCache(t, cachetest.New(0), inFile(path), func(c *cache.Config) { c.Include = expression("legacy") })
+	if got := slices.Sorted(maps.Keys(cachetest.Costs(c))); !slices.Equal(got, []string{"legacy"}) {
 		t.Errorf("figures of %q", got)
 	}
 }

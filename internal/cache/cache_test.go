@@ -1,4 +1,4 @@
-package collector_test
+package cache_test
 
 import (
 	"errors"
@@ -14,7 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
-	"github.com/azure-csp-exporter/azure_csp_exporter/collector"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache/cachetest"
 )
 
 // pass lets time go by in the bubble.
@@ -22,20 +23,20 @@ func pass(d time.Duration) { time.Sleep(d) }
 
 func TestFreshCustomersAreNotFetchedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		source := newFake(3)
-		cache, _ := newCache(t, source)
-		scrape(t, cache)
+		source := cachetest.New(3)
+		c, _ := cachetest.NewCache(t, source)
+		cachetest.Scrape(t, c)
 		pass(54*time.Minute - time.Second) // the least that jitter leaves of the TTL
-		scrape(t, cache)
-		if lists, asked := source.takeCalls(); lists != 1 || len(asked) != 3 {
+		cachetest.Scrape(t, c)
+		if lists, asked := source.TakeCalls(); lists != 1 || len(asked) != 3 {
 			t.Errorf("before the TTL: %d lists, %d usages, want 1 and 3", lists, len(asked))
 		}
 		pass(6*time.Minute + time.Second)
-		scrape(t, cache)
-		if lists, asked := source.takeCalls(); lists != 1 || len(asked) != 3 {
+		cachetest.Scrape(t, c)
+		if lists, asked := source.TakeCalls(); lists != 1 || len(asked) != 3 {
 			t.Errorf("after the TTL: %d lists, %d usages, want 1 and 3", lists, len(asked))
 		}
-		if s := cache.Snapshot(); s.Lookups != 6 || s.Hits != 3 {
+		if s := c.Snapshot(); s.Lookups != 6 || s.Hits != 3 {
 			t.Errorf("%d lookups and %d hits, want 6 and 3", s.Lookups, s.Hits)
 		}
 	})
@@ -43,16 +44,16 @@ func TestFreshCustomersAreNotFetchedAgain(t *testing.T) {
 
 func TestNoScrapeNoCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		source := newFake(3)
-		cache, _ := newCache(t, source)
+		source := cachetest.New(3)
+		c, _ := cachetest.NewCache(t, source)
 		pass(48 * time.Hour)
-		if lists, asked := source.takeCalls(); lists+len(asked) != 0 {
+		if lists, asked := source.TakeCalls(); lists+len(asked) != 0 {
 			t.Errorf("%d lists and %d usages without a scrape", lists, len(asked))
 		}
-		cache.Warm()
+		c.StartRefresh()
 		synctest.Wait()
 		pass(48 * time.Hour)
-		if lists, asked := source.takeCalls(); lists != 1 || len(asked) != 3 {
+		if lists, asked := source.TakeCalls(); lists != 1 || len(asked) != 3 {
 			t.Errorf("%d lists and %d usages to warm up, want 1 and 3", lists, len(asked))
 		}
 	})
@@ -61,18 +62,18 @@ func TestNoScrapeNoCalls(t *testing.T) {
 // The bound of a cold start is the calls' time divided by the concurrency.
 func TestConcurrencyIsUsedAndKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		source := newFake(200)
-		source.delay = 100 * time.Millisecond
-		cache, _ := newCache(t, source, func(c *collector.Config) { c.Concurrency = 20 })
+		source := cachetest.New(200)
+		source.Delay = 100 * time.Millisecond
+		c, _ := cachetest.NewCache(t, source, func(c *cache.Config) { c.Concurrency = 20 })
 		began := time.Now()
-		scrape(t, cache)
+		cachetest.Scrape(t, c)
 		if took := time.Since(began); took != 1100*time.Millisecond {
 			t.Errorf("a list and 200 calls of 100 ms, 20 at a time, took %s, want 1.1s", took)
 		}
-		if source.peak != 20 {
-			t.Errorf("%d calls in flight, want 20", source.peak)
+		if source.Peak != 20 {
+			t.Errorf("%d calls in flight, want 20", source.Peak)
 		}
-		if n := len(costs(cache)); n != 200 {
+		if n := len(cachetest.Costs(c)); n != 200 {
 			t.Errorf("%d customers with figures, want 200", n)
 		}
 	})
@@ -80,20 +81,20 @@ func TestConcurrencyIsUsedAndKept(t *testing.T) {
 
 func TestOverlappingScrapesShareARefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		source := newFake(200)
-		source.delay = 100 * time.Millisecond
-		cache, _ := newCache(t, source)
+		source := cachetest.New(200)
+		source.Delay = 100 * time.Millisecond
+		c, _ := cachetest.NewCache(t, source)
 		done := make(chan int)
 		for range 2 {
 			go func() {
-				cache.Scrape(t.Context())
-				done <- len(costs(cache))
+				c.Refresh(t.Context())
+				done <- len(cachetest.Costs(c))
 			}()
 		}
 		if a, b := <-done, <-done; a != 200 || b != 200 {
 			t.Errorf("the scrapes saw %d and %d customers, want 200", a, b)
 		}
-		if lists, asked := source.takeCalls(); lists != 1 || len(asked) != 200 {
+		if lists, asked := source.TakeCalls(); lists != 1 || len(asked) != 200 {
 			t.Errorf("%d lists and %d usages for two scrapes, want 1 and 200", lists, len(asked))
 		}
 	})
@@ -102,19 +103,19 @@ func TestOverlappingScrapesShareARefresh(t *testing.T) {
 // A failure leaves the figures until they are too old, and says so.
 func TestAPIDownForGood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		source := newFake(2)
-		cache, _ := newCache(t, source)
-		scrape(t, cache)
-		source.change(func(s *fakeSource) { s.listErr, s.customers = errNetwork, nil })
+		source := cachetest.New(2)
+		c, _ := cachetest.NewCache(t, source)
+		cachetest.Scrape(t, c)
+		source.Change(func(s *cachetest.Source) { s.ListErr, s.Customers = cachetest.ErrNetwork, nil })
 		pass(time.Hour)
 		for range 23 {
-			scrape(t, cache)
-			if got := len(costs(cache)); got != 2 {
+			cachetest.Scrape(t, c)
+			if got := len(cachetest.Costs(c)); got != 2 {
 				t.Fatalf("%d customers with figures, want both", got)
 			}
 			pass(time.Hour)
 		}
-		compare(t, cache, `
+		compare(t, c, `
 # HELP azure_csp_customer_fetch_success Whether the last attempt to fetch the customer's usage succeeded. To learn that there is none is a success.
 # TYPE azure_csp_customer_fetch_success gauge
 azure_csp_customer_fetch_success{customer_id="id-0000",customer_name="Customer 0"} 0
@@ -131,12 +132,12 @@ azure_csp_refresh_last_success_timestamp_seconds 9.466848e+08
 azure_csp_up 0
 `, "azure_csp_customer_fetch_success", "azure_csp_customer_usage_fetched_timestamp_seconds", "azure_csp_refresh_last_success_timestamp_seconds", "azure_csp_up")
 		pass(time.Second)
-		scrape(t, cache)
-		s := cache.Snapshot()
-		if got := len(costs(cache)); got != 0 || len(s.Customers) != 2 {
+		cachetest.Scrape(t, c)
+		s := c.Snapshot()
+		if got := len(cachetest.Costs(c)); got != 0 || len(s.Customers) != 2 {
 			t.Errorf("past the maximal age %d of %d customers have figures, want 0 of 2", got, len(s.Customers))
 		}
-		if !cache.Ready() {
+		if !c.Ready() {
 			t.Error("a later failure made the cache unready")
 		}
 	})
@@ -144,19 +145,19 @@ azure_csp_up 0
 
 func TestAPIComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		source := newFake(2)
-		cache, logged := newCache(t, source)
-		source.change(func(s *fakeSource) { s.listErr = errNetwork })
-		scrape(t, cache)
-		if cache.Ready() {
+		source := cachetest.New(2)
+		c, logged := cachetest.NewCache(t, source)
+		source.Change(func(s *cachetest.Source) { s.ListErr = cachetest.ErrNetwork })
+		cachetest.Scrape(t, c)
+		if c.Ready() {
 			t.Error("the cache is ready although nobody could be listed")
 		}
-		source.change(func(s *fakeSource) { s.listErr = nil })
-		scrape(t, cache)
-		if got := costs(cache); len(got) != 2 || !cache.Snapshot().Up || !cache.Ready() {
+		source.Change(func(s *cachetest.Source) { s.ListErr = nil })
+		cachetest.Scrape(t, c)
+		if got := cachetest.Costs(c); len(got) != 2 || !c.Snapshot().Up || !c.Ready() {
 			t.Errorf("after the API came back: %v", got)
 		}
-		lines := logged.take()
+		lines := logged.Take()
 		if len(lines) != 2 || !strings.Contains(lines[0], "the customers cannot be refreshed") || !strings.Contains(lines[1], "a failure is over") {
 			t.Errorf("logged %q", lines)
 		}
@@ -166,40 +167,40 @@ func TestAPIComesBack(t *testing.T) {
 func TestOneCustomersFailureIsItsOwn(t *testing.T) {
 	failures := map[string]struct {
 		err  error
-		want collector.Status
+		want cache.Status
 	}{
-		"server":     {errServer, collector.StatusError},
-		"network":    {errNetwork, collector.StatusError},
-		"decode":     {apiError(200, "", client.ReasonDecode), collector.StatusError},
-		"auth":       {apiError(401, "400", client.ReasonAuth), collector.StatusError},
-		"mfa":        {apiError(401, "900421", client.ReasonMFA), collector.StatusError},
-		"role":       {apiError(403, "900150", client.ReasonPermission), collector.StatusNoAccess},
-		"no access":  {apiError(403, "20002", client.ReasonPermission), collector.StatusNoAccess},
-		"not found":  {apiError(404, "1000", client.ReasonClient), collector.StatusNotFound},
-		"throttled":  {apiError(429, "", client.ReasonThrottled), collector.StatusError},
-		"unexpected": {errors.New("unexpected"), collector.StatusError},
+		"server":     {cachetest.ErrServer, cache.StatusError},
+		"network":    {cachetest.ErrNetwork, cache.StatusError},
+		"decode":     {cachetest.APIError(200, "", client.ReasonDecode), cache.StatusError},
+		"auth":       {cachetest.APIError(401, "400", client.ReasonAuth), cache.StatusError},
+		"mfa":        {cachetest.APIError(401, "900421", client.ReasonMFA), cache.StatusError},
+		"role":       {cachetest.APIError(403, "900150", client.ReasonPermission), cache.StatusNoAccess},
+		"no access":  {cachetest.APIError(403, "20002", client.ReasonPermission), cache.StatusNoAccess},
+		"not found":  {cachetest.APIError(404, "1000", client.ReasonClient), cache.StatusNotFound},
+		"throttled":  {cachetest.APIError(429, "", client.ReasonThrottled), cache.StatusError},
+		"unexpected": {errors.New("unexpected"), cache.StatusError},
 	}
 	for name, test := range failures {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				source := newFake(30)
-				cache, _ := newCache(t, source)
-				scrape(t, cache)
-				source.failWith(test.err, "id-0000")
+				source := cachetest.New(30)
+				c, _ := cachetest.NewCache(t, source)
+				cachetest.Scrape(t, c)
+				source.FailWith(test.err, "id-0000")
 				pass(time.Hour)
-				scrape(t, cache)
+				cachetest.Scrape(t, c)
 				want := map[string]float64{}
 				for i := range 30 {
 					want[fmt.Sprintf("id-%04d", i)] = 2
 				}
 				want["id-0000"] = 1 // the last known
-				if diff := cmp.Diff(want, costs(cache)); diff != "" {
+				if diff := cmp.Diff(want, cachetest.Costs(c)); diff != "" {
 					t.Error(diff)
 				}
-				if got := status(cache, "id-0000"); got != test.want {
+				if got := cachetest.Status(c, "id-0000"); got != test.want {
 					t.Errorf("status %s, want %s", got, test.want)
 				}
-				if s := cache.Snapshot(); !s.Up || !s.LastSuccess.Equal(time.Now()) {
+				if s := c.Snapshot(); !s.Up || !s.LastSuccess.Equal(time.Now()) {
 					t.Error("one customer's failure made the whole refresh fail")
 				}
 			})
@@ -209,28 +210,28 @@ func TestOneCustomersFailureIsItsOwn(t *testing.T) {
 
 func TestNoUsageIsAnAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		source := newFake(1)
-		cache, logged := newCache(t, source)
-		scrape(t, cache)
-		source.failWith(errNoUsage)
+		source := cachetest.New(1)
+		c, logged := cachetest.NewCache(t, source)
+		cachetest.Scrape(t, c)
+		source.FailWith(cachetest.ErrNoUsage)
 		pass(time.Hour)
-		scrape(t, cache)
-		scrape(t, cache)
-		c := cache.Snapshot().Customers[0]
-		if c.Status != collector.StatusNoUsage || !c.Success || c.Figures != nil {
-			t.Errorf("%+v, want no figures and a success", c)
+		cachetest.Scrape(t, c)
+		cachetest.Scrape(t, c)
+		only := c.Snapshot().Customers[0]
+		if only.Status != cache.StatusNoUsage || !only.Success || only.Figures != nil {
+			t.Errorf("%+v, want no figures and a success", only)
 		}
-		if _, asked := source.takeCalls(); len(asked) != 2 {
+		if _, asked := source.TakeCalls(); len(asked) != 2 {
 			t.Errorf("asked %d times, want once in each hour", len(asked))
 		}
-		if lines := logged.take(); len(lines) != 0 {
+		if lines := logged.Take(); len(lines) != 0 {
 			t.Errorf("logged %q", lines)
 		}
 	})
 }
 
 func TestWhoIsListed(t *testing.T) {
-	others := []client.Customer{customer(1), customer(2)}
+	others := []client.Customer{cachetest.Customer(1), cachetest.Customer(2)}
 	tests := map[string]struct {
 		customers []client.Customer
 		err       error
@@ -240,12 +241,12 @@ func TestWhoIsListed(t *testing.T) {
 		"a complete list removes": {others, nil, []string{"id-0001", "id-0002"}, true},
 		"an empty list is one":    {nil, nil, nil, true},
 		"a failed list removes nobody": {
-			nil, apiError(500, "", client.ReasonServer),
+			nil, cachetest.APIError(500, "", client.ReasonServer),
 			[]string{"id-0000", "id-0001"},
 			false,
 		},
 		"a list that breaks off adds": {
-			others, apiError(500, "", client.ReasonServer),
+			others, cachetest.APIError(500, "", client.ReasonServer),
 			[]string{"id-0000", "id-0001", "id-0002"},
 			false,
 		},
@@ -259,17 +260,17 @@ func TestWhoIsListed(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				source := newFake(2)
-				cache, _ := newCache(t, source)
-				scrape(t, cache)
-				source.change(func(s *fakeSource) { s.customers, s.listErr = test.customers, test.err })
+				source := cachetest.New(2)
+				c, _ := cachetest.NewCache(t, source)
+				cachetest.Scrape(t, c)
+				source.Change(func(s *cachetest.Source) { s.Customers, s.ListErr = test.customers, test.err })
 				pass(time.Hour)
-				scrape(t, cache)
+				cachetest.Scrape(t, c)
 				// Their usage is fetched also where the list failed.
-				if diff := cmp.Diff(test.want, slices.Sorted(maps.Keys(costs(cache)))); diff != "" {
+				if diff := cmp.Diff(test.want, slices.Sorted(maps.Keys(cachetest.Costs(c)))); diff != "" {
 					t.Error(diff)
 				}
-				s := cache.Snapshot()
+				s := c.Snapshot()
 				if s.Up != test.up {
 					t.Errorf("up %v, want %v", s.Up, test.up)
 				}
@@ -284,11 +285,11 @@ func TestWhoIsListed(t *testing.T) {
 }
 
 func TestTwinsInTheListAreOneCustomer(t *testing.T) {
-	source := newFake(0)
-	source.customers = []client.Customer{{ID: "ABC", Name: "old"}, {ID: "abc", Name: "new"}}
-	cache, _ := newCache(t, source)
-	scrape(t, cache)
-	compare(t, cache, `
+	source := cachetest.New(0)
+	source.Customers = []client.Customer{{ID: "ABC", Name: "old"}, {ID: "abc", Name: "new"}}
+	c, _ := cachetest.NewCache(t, source)
+	cachetest.Scrape(t, c)
+	compare(t, c, `
 # HELP azure_csp_customer_info The customer's domain and its relationship to the partner. Always 1.
 # TYPE azure_csp_customer_info gauge
 azure_csp_customer_info{customer_id="abc",customer_name="new",domain="",relationship=""} 1
@@ -297,38 +298,40 @@ azure_csp_customer_info{customer_id="abc",customer_name="new",domain="",relation
 
 // A refusal that only a person can mend is said once and not repeated.
 func TestPermanentRefusal(t *testing.T) {
-	refusals := map[string]func(*fakeSource){
-		"of the list":     func(s *fakeSource) { s.listErr, s.customers = errMFA, nil },
-		"of a token":      func(s *fakeSource) { s.listErr, s.customers = errToken, nil },
-		"of every usage":  func(s *fakeSource) { s.usage = refuse(apiError(403, "900150", client.ReasonPermission)) },
-		"of a new token":  func(s *fakeSource) { s.usage = refuse(errToken) },
-		"of every usage,": func(s *fakeSource) { s.usage = refuse(apiError(401, "900421", client.ReasonMFA)) },
+	refusals := map[string]func(*cachetest.Source){
+		"of the list": func(s *cachetest.Source) { s.ListErr, s.Customers = cachetest.ErrMFA, nil },
+		"of a token":  func(s *cachetest.Source) { s.ListErr, s.Customers = cachetest.ErrToken, nil },
+		"of every usage": func(s *cachetest.Source) {
+			s.Usage = refuse(cachetest.APIError(403, "900150", client.ReasonPermission))
+		},
+		"of a new token":  func(s *cachetest.Source) { s.Usage = refuse(cachetest.ErrToken) },
+		"of every usage,": func(s *cachetest.Source) { s.Usage = refuse(cachetest.APIError(401, "900421", client.ReasonMFA)) },
 	}
 	for name, refusal := range refusals {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				source := newFake(1000)
-				cache, logged := newCache(t, source)
-				scrape(t, cache)
+				source := cachetest.New(1000)
+				c, logged := cachetest.NewCache(t, source)
+				cachetest.Scrape(t, c)
 				pass(time.Hour)
-				source.takeCalls()
-				source.change(refusal)
+				source.TakeCalls()
+				source.Change(refusal)
 				for range 59 {
-					scrape(t, cache)
+					cachetest.Scrape(t, c)
 					pass(time.Minute)
 				}
-				if lists, asked := source.takeCalls(); lists != 1 || len(asked) > 24 {
+				if lists, asked := source.TakeCalls(); lists != 1 || len(asked) > 24 {
 					t.Errorf("%d lists and %d usages within the TTL, want 1 and at most 24", lists, len(asked))
 				}
-				if got := len(costs(cache)); got != 1000 {
+				if got := len(cachetest.Costs(c)); got != 1000 {
 					t.Errorf("%d customers have figures, want all", got)
 				}
-				if lines := logged.take(); len(lines) != 1 || !strings.Contains(lines[0], "remedy=") {
+				if lines := logged.Take(); len(lines) != 1 || !strings.Contains(lines[0], "hint=") {
 					t.Errorf("logged %q, want one line with a remedy", lines)
 				}
 				pass(2 * time.Minute)
-				scrape(t, cache)
-				if lists, _ := source.takeCalls(); lists != 1 {
+				cachetest.Scrape(t, c)
+				if lists, _ := source.TakeCalls(); lists != 1 {
 					t.Errorf("%d lists after the TTL, want 1", lists)
 				}
 			})
@@ -344,20 +347,20 @@ func refuse(err error) func(string) (client.UsageSummary, error) {
 // no answer about the customers who were not asked for.
 func TestTokenDiesDuringRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		source := newFake(100)
-		cache, _ := newCache(t, source)
-		source.failWith(errToken)
-		scrape(t, cache)
-		if _, asked := source.takeCalls(); len(asked) > 4 {
+		source := cachetest.New(100)
+		c, _ := cachetest.NewCache(t, source)
+		source.FailWith(cachetest.ErrToken)
+		cachetest.Scrape(t, c)
+		if _, asked := source.TakeCalls(); len(asked) > 4 {
 			t.Errorf("%d usages without a token, want at most one for each worker", len(asked))
 		}
-		if s := cache.Snapshot(); s.Up || cache.Ready() {
+		if s := c.Snapshot(); s.Up || c.Ready() {
 			t.Error("up or ready without a token")
 		}
-		source.change(func(s *fakeSource) { s.usage = newFake(0).usage })
+		source.Change(func(s *cachetest.Source) { s.Usage = cachetest.New(0).Usage })
 		pass(time.Hour)
-		scrape(t, cache)
-		if got := len(costs(cache)); got != 100 || !cache.Snapshot().Up || !cache.Ready() {
+		cachetest.Scrape(t, c)
+		if got := len(cachetest.Costs(c)); got != 100 || !c.Snapshot().Up || !c.Ready() {
 			t.Errorf("with a new token %d customers have figures, want 100", got)
 		}
 	})
@@ -367,25 +370,25 @@ func TestTokenDiesDuringRefresh(t *testing.T) {
 // begins with those who have waited longest.
 func TestNetworkDiesDuringRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		source := newFake(1000)
-		cache, logged := newCache(t, source)
-		scrape(t, cache)
+		source := cachetest.New(1000)
+		c, logged := cachetest.NewCache(t, source)
+		cachetest.Scrape(t, c)
 		pass(time.Hour)
-		source.takeCalls()
-		source.failWith(errNetwork)
-		scrape(t, cache)
-		_, first := source.takeCalls()
+		source.TakeCalls()
+		source.FailWith(cachetest.ErrNetwork)
+		cachetest.Scrape(t, c)
+		_, first := source.TakeCalls()
 		if len(first) < 20 || len(first) > 24 {
 			t.Errorf("%d calls into the void, want about 20", len(first))
 		}
-		scrape(t, cache)
-		if _, second := source.takeCalls(); slices.ContainsFunc(second, func(id string) bool { return slices.Contains(first, id) }) {
+		cachetest.Scrape(t, c)
+		if _, second := source.TakeCalls(); slices.ContainsFunc(second, func(id string) bool { return slices.Contains(first, id) }) {
 			t.Errorf("asked for the same ones again: %q, %q", first, second)
 		}
-		if s := cache.Snapshot(); s.LastSuccess.Equal(time.Now()) {
+		if s := c.Snapshot(); s.LastSuccess.Equal(time.Now()) {
 			t.Error("a refresh that reached nobody counts as a success")
 		}
-		if lines := logged.take(); len(lines) != 1 || !strings.Contains(lines[0], "customers=1000") {
+		if lines := logged.Take(); len(lines) != 1 || !strings.Contains(lines[0], "customers=1000") {
 			t.Errorf("logged %q, want one line that counts the customers", lines)
 		}
 	})
@@ -394,17 +397,17 @@ func TestNetworkDiesDuringRefresh(t *testing.T) {
 // Calls that fail now and then are no reason to give up.
 func TestNetworkIsBad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		source := newFake(400)
-		cache, _ := newCache(t, source)
+		source := cachetest.New(400)
+		c, _ := cachetest.NewCache(t, source)
 		var bad []string
 		for i := range 400 {
 			if i%2 == 0 {
-				bad = append(bad, customer(i).ID)
+				bad = append(bad, cachetest.Customer(i).ID)
 			}
 		}
-		source.failWith(errNetwork, bad...)
-		scrape(t, cache)
-		if got := len(costs(cache)); got != 200 || !cache.Ready() {
+		source.FailWith(cachetest.ErrNetwork, bad...)
+		cachetest.Scrape(t, c)
+		if got := len(cachetest.Costs(c)); got != 200 || !c.Ready() {
 			t.Errorf("%d customers have figures, want 200", got)
 		}
 	})
@@ -413,14 +416,14 @@ func TestNetworkIsBad(t *testing.T) {
 // Where everybody failed everybody has been asked for, but nothing succeeded.
 func TestEveryUsageFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		source := newFake(30)
-		source.failWith(errServer)
-		cache, _ := newCache(t, source)
-		scrape(t, cache)
-		if s := cache.Snapshot(); !cache.Ready() || !s.LastSuccess.IsZero() || !s.Up {
-			t.Errorf("ready %v, last success %v, up %v, want true, none, true", cache.Ready(), s.LastSuccess, s.Up)
+		source := cachetest.New(30)
+		source.FailWith(cachetest.ErrServer)
+		c, _ := cachetest.NewCache(t, source)
+		cachetest.Scrape(t, c)
+		if s := c.Snapshot(); !c.Ready() || !s.LastSuccess.IsZero() || !s.Up {
+			t.Errorf("ready %v, last success %v, up %v, want true, none, true", c.Ready(), s.LastSuccess, s.Up)
 		}
-		if _, asked := source.takeCalls(); len(asked) != 30 {
+		if _, asked := source.TakeCalls(); len(asked) != 30 {
 			t.Errorf("asked for %d customers, want all: errors of the server may be one customer's", len(asked))
 		}
 	})
@@ -430,16 +433,16 @@ func TestEveryUsageFails(t *testing.T) {
 // however many stand in a row.
 func TestManyWithoutAccess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		source := newFake(60)
+		source := cachetest.New(60)
 		var denied []string
 		for i := range 40 {
-			denied = append(denied, customer(i).ID)
+			denied = append(denied, cachetest.Customer(i).ID)
 		}
-		source.failWith(apiError(403, "2032", client.ReasonPermission), denied...)
-		cache, _ := newCache(t, source)
-		scrape(t, cache)
-		if got := len(costs(cache)); got != 20 || !cache.Ready() {
-			t.Errorf("%d customers have figures, ready %v, want 20 and true", got, cache.Ready())
+		source.FailWith(cachetest.APIError(403, "2032", client.ReasonPermission), denied...)
+		c, _ := cachetest.NewCache(t, source)
+		cachetest.Scrape(t, c)
+		if got := len(cachetest.Costs(c)); got != 20 || !c.Ready() {
+			t.Errorf("%d customers have figures, ready %v, want 20 and true", got, c.Ready())
 		}
 	})
 }
@@ -447,17 +450,19 @@ func TestManyWithoutAccess(t *testing.T) {
 // A list that is refused as wrong stays wrong until somebody does something.
 func TestListIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		source := newFake(2)
-		cache, _ := newCache(t, source)
-		scrape(t, cache)
+		source := cachetest.New(2)
+		c, _ := cachetest.NewCache(t, source)
+		cachetest.Scrape(t, c)
 		pass(time.Hour)
-		source.takeCalls()
-		source.change(func(s *fakeSource) { s.listErr, s.customers = apiError(404, "", client.ReasonClient), nil })
+		source.TakeCalls()
+		source.Change(func(s *cachetest.Source) {
+			s.ListErr, s.Customers = cachetest.APIError(404, "", client.ReasonClient), nil
+		})
 		for range 3 {
-			scrape(t, cache)
+			cachetest.Scrape(t, c)
 			pass(time.Minute)
 		}
-		if lists, asked := source.takeCalls(); lists != 1 || len(asked) != 2 {
+		if lists, asked := source.TakeCalls(); lists != 1 || len(asked) != 2 {
 			t.Errorf("%d lists and %d usages, want 1 and 2", lists, len(asked))
 		}
 	})
@@ -466,12 +471,12 @@ func TestListIsRefused(t *testing.T) {
 // Who has not been asked for has neither succeeded nor failed.
 func TestPending(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		source := newFake(5)
-		source.delay = time.Second
-		cache, _ := newCache(t, source)
-		cache.Warm()
+		source := cachetest.New(5)
+		source.Delay = time.Second
+		c, _ := cachetest.NewCache(t, source)
+		c.StartRefresh()
 		pass(2500 * time.Millisecond)
-		compare(t, cache, `
+		compare(t, c, `
 # HELP azure_csp_customer_fetch_success Whether the last attempt to fetch the customer's usage succeeded. To learn that there is none is a success.
 # TYPE azure_csp_customer_fetch_success gauge
 azure_csp_customer_fetch_success{customer_id="id-0000",customer_name="Customer 0"} 1
@@ -479,8 +484,8 @@ azure_csp_customer_fetch_success{customer_id="id-0001",customer_name="Customer 1
 azure_csp_customer_fetch_success{customer_id="id-0002",customer_name="Customer 2"} 1
 azure_csp_customer_fetch_success{customer_id="id-0003",customer_name="Customer 3"} 1
 `, "azure_csp_customer_fetch_success")
-		if got := status(cache, "id-0004"); got != collector.StatusPending || cache.Ready() {
-			t.Errorf("status %s, ready %v, want pending and false", got, cache.Ready())
+		if got := cachetest.Status(c, "id-0004"); got != cache.StatusPending || c.Ready() {
+			t.Errorf("status %s, ready %v, want pending and false", got, c.Ready())
 		}
 	})
 }
@@ -504,13 +509,13 @@ func TestIncludeAndExclude(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			source := newFake(3)
-			cache, _ := newCache(t, source, func(c *collector.Config) { c.Include, c.Exclude = test.include, test.exclude })
-			scrape(t, cache)
-			if diff := cmp.Diff(test.want, slices.Sorted(maps.Keys(costs(cache)))); diff != "" {
+			source := cachetest.New(3)
+			c, _ := cachetest.NewCache(t, source, func(c *cache.Config) { c.Include, c.Exclude = test.include, test.exclude })
+			cachetest.Scrape(t, c)
+			if diff := cmp.Diff(test.want, slices.Sorted(maps.Keys(cachetest.Costs(c)))); diff != "" {
 				t.Error(diff)
 			}
-			if _, asked := source.takeCalls(); len(asked) != len(test.want) {
+			if _, asked := source.TakeCalls(); len(asked) != len(test.want) {
 				t.Errorf("asked for %q", asked)
 			}
 		})
@@ -520,17 +525,17 @@ func TestIncludeAndExclude(t *testing.T) {
 // A scrape that finds nothing to do does nothing, after however many refreshes.
 func TestIdleScrapes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cache, _ := newCache(t, newFake(3))
+		c, _ := cachetest.NewCache(t, cachetest.New(3))
 		for range 3 {
 			pass(time.Hour)
-			scrape(t, cache)
-			refreshed := cache.Snapshot().LastSuccess
+			cachetest.Scrape(t, c)
+			refreshed := c.Snapshot().LastSuccess
 			if !refreshed.Equal(time.Now()) {
 				t.Errorf("the last refresh was at %s, want now", refreshed)
 			}
 			pass(time.Minute)
-			scrape(t, cache)
-			if again := cache.Snapshot().LastSuccess; !again.Equal(refreshed) {
+			cachetest.Scrape(t, c)
+			if again := c.Snapshot().LastSuccess; !again.Equal(refreshed) {
 				t.Errorf("a minute after the refresh at %s there is one at %s", refreshed, again)
 			}
 		}
@@ -540,15 +545,15 @@ func TestIdleScrapes(t *testing.T) {
 // Customers who were fetched together are not all fetched together again.
 func TestTTLIsJittered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		source := newFake(1000)
-		cache, _ := newCache(t, source)
-		scrape(t, cache)
+		source := cachetest.New(1000)
+		c, _ := cachetest.NewCache(t, source)
+		cachetest.Scrape(t, c)
 		pass(53 * time.Minute)
-		source.takeCalls()
+		source.TakeCalls()
 		var minutes []int
 		for range 8 {
-			scrape(t, cache)
-			_, asked := source.takeCalls()
+			cachetest.Scrape(t, c)
+			_, asked := source.TakeCalls()
 			minutes = append(minutes, len(asked))
 			pass(time.Minute)
 		}
@@ -566,13 +571,13 @@ func TestTTLIsJittered(t *testing.T) {
 // after the first failure, which may have been an accident.
 func TestFailingCustomerIsLeftAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		source := newFake(2)
-		source.failWith(errServer, "id-0000")
-		cache, _ := newCache(t, source)
+		source := cachetest.New(2)
+		source.FailWith(cachetest.ErrServer, "id-0000")
+		c, _ := cachetest.NewCache(t, source)
 		var at []int
 		for second := range 600 {
-			scrape(t, cache)
-			if _, asked := source.takeCalls(); slices.Contains(asked, "id-0000") {
+			cachetest.Scrape(t, c)
+			if _, asked := source.TakeCalls(); slices.Contains(asked, "id-0000") {
 				at = append(at, second)
 			}
 			pass(time.Second)
@@ -585,10 +590,10 @@ func TestFailingCustomerIsLeftAlone(t *testing.T) {
 				t.Errorf("asked for at the seconds %v, want growing distances", at)
 			}
 		}
-		source.change(func(s *fakeSource) { s.usage = newFake(0).usage })
+		source.Change(func(s *cachetest.Source) { s.Usage = cachetest.New(0).Usage })
 		pass(time.Hour)
-		scrape(t, cache)
-		if got := status(cache, "id-0000"); got != collector.StatusOK {
+		cachetest.Scrape(t, c)
+		if got := cachetest.Status(c, "id-0000"); got != cache.StatusOK {
 			t.Errorf("status %s after the customer works again", got)
 		}
 	})
@@ -599,19 +604,19 @@ func TestFailingCustomerIsLeftAlone(t *testing.T) {
 // its last day.
 func TestEndedPeriodIsFetchedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		source := newFake(1)
+		source := cachetest.New(1)
 		end := time.Now().Add(time.Minute)
-		source.usage = func(string) (client.UsageSummary, error) {
-			f := figures(1)
+		source.Usage = func(string) (client.UsageSummary, error) {
+			f := cachetest.Figures(1)
 			f.BillingEnd = end // The API goes on stating it.
 			return f, nil
 		}
-		cache, _ := newCache(t, source, func(c *collector.Config) { c.TTL, c.MaxAge = 48*time.Hour, 96*time.Hour })
+		c, _ := cachetest.NewCache(t, source, func(c *cache.Config) { c.TTL, c.MaxAge = 48*time.Hour, 96*time.Hour })
 		var at []time.Duration
 		began := time.Now()
 		for range 25 * 60 {
-			scrape(t, cache)
-			if _, asked := source.takeCalls(); len(asked) > 0 {
+			cachetest.Scrape(t, c)
+			if _, asked := source.TakeCalls(); len(asked) > 0 {
 				at = append(at, time.Since(began))
 			}
 			pass(time.Minute)
@@ -626,28 +631,28 @@ func TestEndedPeriodIsFetchedAtOnce(t *testing.T) {
 // known.
 func TestCloseEndsARefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		source := newFake(10)
-		cache, logged := newCache(t, source)
-		scrape(t, cache)
+		source := cachetest.New(10)
+		c, logged := cachetest.NewCache(t, source)
+		cachetest.Scrape(t, c)
 		pass(time.Hour)
-		source.delay = time.Hour
+		source.Delay = time.Hour
 		waiting := make(chan struct{})
 		go func() {
 			defer close(waiting)
-			cache.Scrape(t.Context())
+			c.Refresh(t.Context())
 		}()
 		synctest.Wait()
 		began := time.Now()
-		cache.Close()
+		c.Close()
 		<-waiting
 		if took := time.Since(began); took != 0 {
 			t.Errorf("closing took %s", took)
 		}
-		cache.Scrape(t.Context())
-		if got := len(costs(cache)); got != 10 || status(cache, "id-0000") != collector.StatusOK {
+		c.Refresh(t.Context())
+		if got := len(cachetest.Costs(c)); got != 10 || cachetest.Status(c, "id-0000") != cache.StatusOK {
 			t.Errorf("%d customers have figures after closing, want 10", got)
 		}
-		if lines := logged.take(); len(lines) != 0 {
+		if lines := logged.Take(); len(lines) != 0 {
 			t.Errorf("logged %q", lines)
 		}
 	})

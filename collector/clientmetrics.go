@@ -10,21 +10,21 @@ import (
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
 )
 
-// API measures the requests to Partner Center. Give its Trace to
+// ClientMetrics measures the requests to Partner Center. Give its Trace to
 // [client.Config], and register it beside the [Exporter].
-type API struct {
+type ClientMetrics struct {
 	requests  *prometheus.CounterVec
 	throttled *prometheus.CounterVec
 	duration  *prometheus.HistogramVec
 	inFlight  prometheus.Gauge
 }
 
-var _ prometheus.Collector = (*API)(nil)
+var _ prometheus.Collector = (*ClientMetrics)(nil)
 
-// NewAPI returns an API that has measured nothing. The series of all endpoints
+// NewClientMetrics returns an API that has measured nothing. The series of all endpoints
 // exist from the start, so that the first 429 is an increase.
-func NewAPI() *API {
-	a := &API{
+func NewClientMetrics() *ClientMetrics {
+	a := &ClientMetrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: namespace, Subsystem: "api", Name: "requests_total",
 			Help: "Requests to Partner Center and its token endpoint by HTTP status, or error where no whole answer arrived.",
@@ -54,7 +54,7 @@ func NewAPI() *API {
 }
 
 // Trace measures one request; see [client.Config].
-func (a *API) Trace(endpoint client.Endpoint) (done func(status int)) {
+func (a *ClientMetrics) Trace(endpoint client.Endpoint) (done func(status int)) {
 	began := time.Now()
 	a.inFlight.Inc()
 	return func(status int) {
@@ -75,19 +75,19 @@ func code(status int) string {
 }
 
 // Describe implements [prometheus.Collector].
-func (a *API) Describe(ch chan<- *prometheus.Desc) {
+func (a *ClientMetrics) Describe(ch chan<- *prometheus.Desc) {
 	for _, c := range a.parts() {
 		c.Describe(ch)
 	}
 }
 
 // Collect implements [prometheus.Collector].
-func (a *API) Collect(ch chan<- prometheus.Metric) {
+func (a *ClientMetrics) Collect(ch chan<- prometheus.Metric) {
 	for _, c := range a.parts() {
 		c.Collect(ch)
 	}
 }
 
-func (a *API) parts() []prometheus.Collector {
+func (a *ClientMetrics) parts() []prometheus.Collector {
 	return []prometheus.Collector{a.requests, a.throttled, a.duration, a.inFlight}
 }

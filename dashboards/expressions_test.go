@@ -57,6 +57,8 @@ var recorded = map[string][]string{
 	"customer:azure_csp_customer_total_cost:forecast":                        {"job", "customer_id", "customer_name", "currency"},
 	"customer:azure_csp_customer_total_cost:delta1d":                         {"job", "customer_id", "customer_name", "currency"},
 	"customer:azure_csp_customer_total_cost:delta1d_avg7d":                   {"job", "customer_id", "customer_name", "currency"},
+	"customer:azure_csp_customer_usage_last_modified_timestamp_seconds:max":  {"job", "customer_id"},
+	"customer:azure_csp_customer_total_cost:delta1d_days":                    {"job", "customer_id"},
 	"currency:azure_csp_customer_total_cost:sum":                             {"job", "currency"},
 	"currency:azure_csp_customer_budget:sum":                                 {"job", "currency"},
 	"currency:azure_csp_customer_total_cost:forecast_sum":                    {"job", "currency"},

@@ -109,6 +109,9 @@ func readPage[T any](ctx context.Context, c *Client, first, r request) (page[T],
 		return p, nil, c.badAnswer(r, a, err)
 	}
 	next, err := c.nextPage(first, p.Links.Next.URI, p.token())
+	if err == nil && next == nil && r.position() == first.position() {
+		err = p.checkWhole(first.endpoint)
+	}
 	if err != nil {
 		return p, nil, c.badAnswer(r, a, err)
 	}

@@ -71,22 +71,24 @@ type Cache struct {
 	refreshes sync.WaitGroup
 	file      *file
 
-	mu      sync.Mutex
-	entries map[string]*entry // by canonical id
-	version uint64            // counts the changes of the entries
-	nextDue time.Time         // when a refresh is due, zero if that is to be worked out again
-	running chan struct{}     // closed at the end of the refresh under way, nil without one
-	listDue time.Time         // from when the list of customers is fetched again
-	listed  bool              // whether the last attempt to list succeeded
-	held    time.Time         // until when nothing is asked, after a permanent refusal
-	failure error             // why the last refresh failed as a whole, or nil
-	ready   bool              // whether everybody has been asked for once
-	success time.Time         // the end of the last whole refresh
-	took    time.Duration     // the length of the last whole refresh
-	lookups uint64            // customers looked up by scrapes
-	hits    uint64            // and those of them that were fresh
-	errors  map[client.Reason]uint64
-	causes  map[string]cause // of failures, as last logged
+	mu          sync.Mutex
+	entries     map[string]*entry // by canonical id
+	version     uint64            // counts the changes of the entries
+	nextDue     time.Time         // when a refresh is due, zero if that is to be worked out again
+	running     chan struct{}     // closed at the end of the refresh under way, nil without one
+	listDue     time.Time         // from when the list of customers is fetched again
+	missing     int               // known customers that a suspect list lacks, 0 if the last list was not
+	suspectedAt time.Time         // when the first of the suspect lists was read
+	listed      bool              // whether the last attempt to list succeeded
+	held        time.Time         // until when nothing is asked, after a permanent refusal
+	failure     error             // why the last refresh failed as a whole, or nil
+	ready       bool              // whether everybody has been asked for once
+	success     time.Time         // the end of the last whole refresh
+	took        time.Duration     // the length of the last whole refresh
+	lookups     uint64            // customers looked up by scrapes
+	hits        uint64            // and those of them that were fresh
+	errors      map[client.Reason]uint64
+	causes      map[string]cause // of failures, as last logged
 	// withoutRecords says whether the last usage records could not be used.
 	withoutRecords bool
 }

@@ -26,13 +26,16 @@ type saved struct {
 	Format int    `json:"format"`
 	Owner  string `json:"owner"`
 	// Selection is which customers the file has.
-	Selection string          `json:"selection"`
-	Up        bool            `json:"up"`
-	Ready     bool            `json:"ready"`
-	ListDue   time.Time       `json:"list_due"`
-	Success   time.Time       `json:"last_success"`
-	Took      time.Duration   `json:"duration_ns"`
-	Customers []savedCustomer `json:"customers"`
+	Selection string    `json:"selection"`
+	Up        bool      `json:"up"`
+	Ready     bool      `json:"ready"`
+	ListDue   time.Time `json:"list_due"`
+	// Missing and SuspectedAt are of a list that is not yet believed.
+	Missing     int             `json:"missing,omitempty"`
+	SuspectedAt time.Time       `json:"suspected_at,omitzero"`
+	Success     time.Time       `json:"last_success"`
+	Took        time.Duration   `json:"duration_ns"`
+	Customers   []savedCustomer `json:"customers"`
 }
 
 type savedCustomer struct {
@@ -160,7 +163,7 @@ func (c *Cache) saved() *saved {
 	if c.listDue.IsZero() && len(c.entries) == 0 {
 		return nil
 	}
-	s := &saved{Selection: c.cfg.selection(), Ready: c.ready, Up: c.listed, ListDue: c.listDue, Success: c.success, Took: c.took}
+	s := &saved{Selection: c.cfg.selection(), Ready: c.ready, Up: c.listed, ListDue: c.listDue, Missing: c.missing, SuspectedAt: c.suspectedAt, Success: c.success, Took: c.took}
 	for _, e := range c.entries {
 		s.Customers = append(s.Customers, savedCustomer{
 			Customer: e.customer, Status: e.status, Figures: e.figures,
@@ -184,6 +187,7 @@ func (c *Cache) restore(s *saved, now time.Time) {
 	}
 	c.listed, c.success, c.took, c.listDue = s.Up, earlier(s.Success, now), s.Took, sane(s.ListDue)
 	c.ready = s.Ready
+	c.missing, c.suspectedAt = max(s.Missing, 0), earlier(s.SuspectedAt, now)
 	if s.Selection != c.cfg.selection() {
 		c.listDue, c.ready = now, false // Others may be wanted who are not in the file.
 	}

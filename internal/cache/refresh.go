@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/go-kit/log/level"
+
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
 )
 
@@ -84,17 +86,65 @@ func (c *Cache) list(fetches *fetches) error {
 	if c.ctx.Err() != nil {
 		return err
 	}
+	now := time.Now()
+	suspect := false
 	if err == nil {
-		maps.DeleteFunc(c.entries, func(id string, _ *entry) bool { return !listed[id] })
+		suspect = c.removeUnlisted(listed, now)
 	} else {
 		c.errors[client.ReasonOf(err)]++
 	}
 	c.listed = err == nil || errors.Is(err, client.ErrTruncated)
-	if c.listed || isPermanent(err) {
-		c.listDue = time.Now().Add(c.cfg.TTL)
+	switch {
+	case suspect:
+		c.listDue = now.Add(min(suspectDelay, c.cfg.TTL))
+	case c.listed || isPermanent(err):
+		c.listDue = now.Add(c.cfg.TTL)
 	}
 	c.changed()
 	return err
+}
+
+// A list that lacks all known customers, or more than half of at least manyCustomers,
+// is suspect: it removes no customer until a second list, requested suspectDelay
+// later, lacks them too.
+const (
+	suspectDelay  = time.Minute
+	manyCustomers = 10
+)
+
+// removeUnlisted removes the customers that a complete list lacks, and reports
+// whether the list is suspect and has removed none. The caller holds the mutex.
+func (c *Cache) removeUnlisted(listed map[string]bool, now time.Time) (suspect bool) {
+	missing := 0
+	for id := range c.entries {
+		if !listed[id] {
+			missing++
+		}
+	}
+	if isSuspect(missing, len(c.entries)) && !c.confirmsSuspicion(now) {
+		if c.missing == 0 {
+			c.suspectedAt = now
+			_ = level.Warn(c.cfg.Logger).Log("msg", "the list lacks most known customers: keeping them until another list confirms it",
+				"missing", missing, "known", len(c.entries))
+		}
+		c.missing = missing
+		return true
+	}
+	c.missing = 0
+	maps.DeleteFunc(c.entries, func(id string, _ *entry) bool { return !listed[id] })
+	return false
+}
+
+// isSuspect reports whether a list that lacks so many of the known customers is more
+// likely wrong than true.
+func isSuspect(missing, known int) bool {
+	return missing > 0 && (missing == known || known >= manyCustomers && 2*missing > known)
+}
+
+// confirmsSuspicion reports whether an earlier list was suspect too, long enough ago
+// to be another list.
+func (c *Cache) confirmsSuspicion(now time.Time) bool {
+	return c.missing > 0 && now.Sub(c.suspectedAt) >= min(suspectDelay, c.cfg.TTL)
 }
 
 // merge takes over a page of customers, adds them to those listed, and returns

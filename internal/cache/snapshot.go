@@ -23,6 +23,9 @@ type Snapshot struct {
 type Stats struct {
 	// Up says whether the last refresh got a token and listed the customers.
 	Up bool
+	// Missing is the number of known customers that the last list lacks, while the
+	// list is not yet believed; 0 else.
+	Missing int
 	// LastSuccess is when the last whole refresh ended, zero before the first.
 	LastSuccess time.Time
 	// LastDuration is how long it took.
@@ -84,6 +87,7 @@ func (c *Cache) Stats() Stats {
 func (c *Cache) health() Stats {
 	return Stats{
 		Up:                 c.listed,
+		Missing:            c.missing,
 		LastSuccess:        c.success,
 		LastDuration:       c.took,
 		RefreshTokenIssued: c.source.RefreshTokenIssued(),

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cli/clitest"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client/simulator"
@@ -218,7 +220,7 @@ ok    throttle   0 of 5 calls were refused as too many, 8 may be in flight now
 			for path, answer := range test.answers {
 				p.on(path, answer)
 			}
-			status, stdout, stderr := run(t, p.flags("check")...)
+			status, stdout, stderr := clitest.Run(t, p.flags("check")...)
 			want := "ok    files      the credentials can be read, and the refresh token can be replaced\n" + test.want
 			if diff := cmp.Diff(want, stdout); diff != "" {
 				t.Error(diff)
@@ -257,7 +259,7 @@ func TestCheckWhenThrottled(t *testing.T) {
 		}
 		says(http.StatusOK, `{"totalCost":1,"currencyCode":"EUR"}`)(w, r)
 	})
-	status, stdout, stderr := run(t, p.flags("check")...)
+	status, stdout, stderr := clitest.Run(t, p.flags("check")...)
 	if want := "note  throttle   1 of 6 calls were refused as too many, 4 may be in flight now\n"; status != 0 || !strings.HasSuffix(stdout, want) {
 		t.Errorf("The exit status is %d:\n%s%s", status, stdout, stderr)
 	}
@@ -268,7 +270,7 @@ func TestCheckWhenThrottled(t *testing.T) {
 func TestCheckWithoutMFA(t *testing.T) {
 	sim := simulator.New(simulator.Config{Customers: simulator.Fleet(3)})
 	sim.SetFaults(simulator.Faults{WithoutMFA: true})
-	status, stdout, stderr := run(t, simulated(t, sim, "check")...)
+	status, stdout, stderr := clitest.Run(t, simulated(t, sim, "check")...)
 	const want = `ok    files      the credentials can be read, and the refresh token can be replaced
 ok    token      the authority exchanged the refresh token for an access token
 ok    clock      this machine's clock agrees with Microsoft's
@@ -291,7 +293,7 @@ func TestCheckWithoutNetwork(t *testing.T) {
 	p := newPartner(t)
 	address := p.Listener.Addr().String()
 	p.Close()
-	status, stdout, stderr := run(t, p.flags("check")...)
+	status, stdout, stderr := clitest.Run(t, p.flags("check")...)
 	const want = `ok    files      the credentials can be read, and the refresh token can be replaced
 FAIL  token      token: Post "http://ADDRESS/fake-partner.example/oauth2/v2.0/token": dial tcp ADDRESS: connect: connection refused
                  hint: check DNS, firewall and proxy between this machine and Microsoft

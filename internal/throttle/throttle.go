@@ -5,7 +5,8 @@
 // with the [Outcome] of its response. Three mechanisms decide when Enter returns:
 //
 //   - A gate. A 429 closes it for all requests until the time that Retry-After
-//     states, or else for an exponential backoff with full jitter.
+//     states, at most 15 minutes, or else for an exponential backoff with full
+//     jitter. After a longer Retry-After, one request at a time probes the server.
 //   - A limit of the requests in flight: additive increase, multiplicative
 //     decrease (AIMD). A 429 halves it, accepted responses let it grow.
 //   - A pace, the least time between two requests. It follows an estimate of the
@@ -39,12 +40,16 @@ const (
 	// Retry-After.
 	firstPause   = time.Second
 	longestPause = time.Minute
+	// maxGate is the longest time for which the gate is closed. A single request
+	// then probes whether a longer Retry-After still holds.
+	maxGate = 15 * time.Minute
 )
 
 // Throttle decides when requests are sent. Create it with [New]. Its methods may
 // be called concurrently.
 type Throttle struct {
 	maxLimit float64
+	onGate   func(closed bool, wait time.Duration)
 
 	// turn is held by the request that is sent next; the others queue for it. It
 	// is a channel so that a waiting request can end with its context.
@@ -58,14 +63,22 @@ type Throttle struct {
 	refusals int       // epochs in a row without an accepted response
 	gate     time.Time // no request is sent before it
 	epoch    int
+	closed   bool // since the last 429, no response was accepted
 	lastSent time.Time
 	rate     estimate
 }
 
-// New returns a throttle that allows at most limit requests in flight.
-func New(limit int) *Throttle {
+// New returns a throttle that allows at most limit requests in flight. If onGate
+// is not nil, it is called when throttling begins, with the time until the gate
+// opens, and when the first response after that is accepted. It must not call the
+// throttle.
+func New(limit int, onGate func(closed bool, wait time.Duration)) *Throttle {
+	if onGate == nil {
+		onGate = func(bool, time.Duration) {}
+	}
 	return &Throttle{
 		maxLimit: float64(limit),
+		onGate:   onGate,
 		limit:    float64(min(limit, firstLimit)),
 		turn:     make(chan struct{}, 1),
 		freed:    make(chan struct{}, 1),
@@ -195,6 +208,7 @@ func (t *Throttle) accept() {
 	t.rate.accepted++
 	t.rate.sinceRefusal++
 	t.refusals = 0
+	t.report(false, 0)
 	step := growth
 	if t.rate.known() {
 		step = 1 / t.limit
@@ -208,8 +222,14 @@ func (t *Throttle) refuse(p Permit, now time.Time, after time.Duration) {
 	if after <= 0 {
 		after = Backoff(firstPause, t.refusals, longestPause)
 	}
+	probing := after > maxGate
+	after = min(after, maxGate)
 	if gate := now.Add(after); gate.After(t.gate) {
 		t.gate = gate
+	}
+	t.report(true, after)
+	if probing {
+		t.limit = 1
 	}
 	if p.epoch != t.epoch {
 		return
@@ -218,4 +238,13 @@ func (t *Throttle) refuse(p Permit, now time.Time, after time.Duration) {
 	t.refusals++
 	t.rate.updateRate(p.pace, now, after)
 	t.epoch++
+}
+
+// report calls the hook when throttling begins or ends.
+func (t *Throttle) report(closed bool, wait time.Duration) {
+	if closed == t.closed {
+		return
+	}
+	t.closed = closed
+	t.onGate(closed, wait)
 }

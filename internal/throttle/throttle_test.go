@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/throttle"
 )
 
@@ -35,7 +37,7 @@ func enter(t *testing.T, th *throttle.Throttle, n int) []throttle.Permit {
 
 func TestLimitBoundsRequestsInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		th := throttle.New(2)
+		th := throttle.New(2, nil)
 		permits := enter(t, th, 2)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -49,7 +51,7 @@ func TestLimitBoundsRequestsInFlight(t *testing.T) {
 
 func TestRefusalClosesTheGate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		th := throttle.New(8)
+		th := throttle.New(8, nil)
 		th.Leave(enter(t, th, 1)[0], refused(7*time.Second))
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
@@ -67,7 +69,7 @@ func TestRefusalClosesTheGate(t *testing.T) {
 
 func TestLimitHalvesOncePerEpoch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		th := throttle.New(16)
+		th := throttle.New(16, nil)
 		for _, p := range enter(t, th, 5) {
 			th.Leave(p, refused(time.Second))
 		}
@@ -84,7 +86,7 @@ func TestLimitHalvesOncePerEpoch(t *testing.T) {
 // Responses to requests that were sent before a refusal do not raise the limit.
 func TestEarlierEpochIsNotCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		th := throttle.New(16)
+		th := throttle.New(16, nil)
 		permits := enter(t, th, 16)
 		th.Leave(permits[0], refused(time.Second))
 		for _, p := range permits[1:] {
@@ -98,7 +100,7 @@ func TestEarlierEpochIsNotCounted(t *testing.T) {
 
 func TestMissingResponseIsNotAccepted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		th := throttle.New(40)
+		th := throttle.New(40, nil)
 		for _, p := range enter(t, th, 20) {
 			th.Leave(p, missing)
 		}
@@ -111,7 +113,7 @@ func TestMissingResponseIsNotAccepted(t *testing.T) {
 // An accepted response resets the backoff to at most a second.
 func TestAcceptedResponseResetsBackoff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		th := throttle.New(1)
+		th := throttle.New(1, nil)
 		for range 8 {
 			th.Leave(enter(t, th, 1)[0], refused(0))
 		}
@@ -148,6 +150,7 @@ func TestOutcomeOf(t *testing.T) {
 		"200":                   {200, "", accepted},
 		"500":                   {500, "", accepted},
 		"503 no Retry-After":    {503, "", accepted},
+		"503 with Retry-After":  {503, "57", throttle.Outcome{After: 57 * time.Second}},
 		"429 no Retry-After":    {429, "", refused(0)},
 		"429 with Retry-After":  {429, "57", refused(57 * time.Second)},
 		"429 with much to wait": {429, "999999999999999999999", refused(24 * time.Hour)},
@@ -161,4 +164,65 @@ func TestOutcomeOf(t *testing.T) {
 			t.Errorf("%s: got %+v, want %+v", name, got, test.want)
 		}
 	}
+}
+
+func TestRetryAfterDate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := time.Now().Add(-2 * time.Hour) // A clock two hours behind.
+		header := http.Header{
+			"Date":        {server.UTC().Format(http.TimeFormat)},
+			"Retry-After": {server.Add(7 * time.Second).UTC().Format(http.TimeFormat)},
+		}
+		if got := throttle.RetryAfter(header); got != 7*time.Second {
+			t.Errorf("got %s with the server's clock behind, want 7s", got)
+		}
+		header.Set("Retry-After", time.Now().Add(9*time.Second).UTC().Format(http.TimeFormat))
+		header.Del("Date")
+		if got := throttle.RetryAfter(header); got != 9*time.Second {
+			t.Errorf("got %s without a Date, want 9s", got)
+		}
+	})
+}
+
+// A Retry-After of a day closes the gate for 15 minutes. One request then probes
+// the server, and the others wait for its response.
+func TestGateLastsAtMostFifteenMinutes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		th := throttle.New(8, nil)
+		th.Leave(enter(t, th, 1)[0], refused(24*time.Hour))
+		began := time.Now()
+		probe := enter(t, th, 1)[0]
+		if waited := time.Since(began); waited != 15*time.Minute {
+			t.Errorf("the gate was closed for %s, want 15m", waited)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if _, err := th.Enter(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("a second request beside the probe got %v, want %v", err, context.DeadlineExceeded)
+		}
+		th.Leave(probe, accepted)
+		enter(t, th, 2)
+	})
+}
+
+func TestOnGateReportsBeginAndEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		type event struct {
+			Closed bool
+			Wait   time.Duration
+		}
+		var got []event
+		th := throttle.New(8, func(closed bool, wait time.Duration) { got = append(got, event{closed, wait}) })
+		permits := enter(t, th, 3)
+		th.Leave(permits[0], refused(7*time.Second))
+		th.Leave(permits[1], refused(7*time.Second))
+		th.Leave(permits[2], accepted) // It was sent before the refusal.
+		for _, p := range enter(t, th, 2) {
+			th.Leave(p, accepted)
+		}
+		want := []event{{true, 7 * time.Second}, {false, 0}}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("events (-want +got):\n%s", diff)
+		}
+	})
 }

@@ -99,7 +99,7 @@ func New(cfg Config) (*Client, error) {
 		agent:    cfg.UserAgent,
 		timeout:  cfg.Timeout,
 		logger:   cfg.Logger,
-		throttle: throttle.New(cfg.Concurrency),
+		throttle: throttle.New(cfg.Concurrency, func(closed bool, wait time.Duration) { logThrottling(cfg.Logger, closed, wait) }),
 	}
 	c.http = newHTTPClient(&transport{base: cfg.Transport, throttle: c.throttle, clock: &c.clock, trace: cfg.Trace})
 	if c.tokens, err = newTokens(cfg, c); err != nil {
@@ -226,4 +226,13 @@ func newHTTPClient(transport http.RoundTripper) *http.Client {
 func (c *Client) warn(keyvals ...any) {
 	// A line that cannot be logged is no reason to fail a call.
 	_ = level.Warn(c.logger).Log(keyvals...)
+}
+
+// logThrottling logs when the throttle's gate closes and opens again.
+func logThrottling(logger log.Logger, closed bool, wait time.Duration) {
+	if closed {
+		_ = level.Info(logger).Log("msg", "throttling began", "wait", wait.Round(time.Millisecond))
+		return
+	}
+	_ = level.Info(logger).Log("msg", "throttling ended")
 }

@@ -2,6 +2,7 @@ package client
 
 import (
 	"math"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -170,7 +171,7 @@ func FuzzRetryAfter(f *testing.F) {
 	}
 	digits := regexp.MustCompile(`^[0-9]+$`)
 	f.Fuzz(func(t *testing.T, s string) {
-		got := throttle.RetryAfter(s)
+		got := throttle.RetryAfter(http.Header{"Retry-After": {s}})
 		if got < 0 || got > 24*time.Hour {
 			t.Errorf("%q is a wait of %v", s, got)
 		}

@@ -101,7 +101,7 @@ func (c *Client) again(ctx context.Context, t *tries, failure *Error, token stri
 		return true
 	case failure.mayRetry() && t.retries < maxRetries:
 		t.retries++
-		return wait(ctx, throttle.Backoff(firstRetry, t.retries-1, maxRetry))
+		return wait(ctx, max(throttle.Backoff(firstRetry, t.retries-1, maxRetry), failure.RetryAfter))
 	}
 	return false
 }
@@ -220,7 +220,7 @@ func (c *Client) readError(e *Error, body []byte, header http.Header, token stri
 	}
 	e.RequestID = uuidOr(header.Get("MS-RequestId"), e.RequestID)
 	e.CorrelationID = uuidOr(header.Get("MS-CorrelationId"), e.CorrelationID)
-	e.RetryAfter = throttle.RetryAfter(header.Get("Retry-After"))
+	e.RetryAfter = throttle.RetryAfter(header)
 	e.Reason = reasonOfStatus(e.StatusCode, e.Code, description)
 }
 

@@ -54,7 +54,7 @@ func TestWrongFlagsAreNamed(t *testing.T) {
 		{"no path", "--web.telemetry-path", []string{"--web.telemetry-path=metrics"}},
 		{"a pattern", "--web.telemetry-path", []string{"--web.telemetry-path=/{metrics}"}},
 		{"the landing page's", "--web.telemetry-path", []string{"--web.telemetry-path=/"}},
-		{"a path that is taken", "--web.telemetry-path", []string{"--web.telemetry-path=/-/ready"}},
+		{"a path that is reserved", "--web.telemetry-path", []string{"--web.telemetry-path=/-/ready"}},
 		{"a profile's path", "--web.telemetry-path", []string{"--web.telemetry-path=/debug/pprof"}},
 		{"negative duration", "--web.timeout-offset", []string{"--web.timeout-offset=-1s"}},
 		{"zero scrapes", "--web.max-requests", []string{"--web.max-requests=0"}},
@@ -107,7 +107,7 @@ func TestWrongCommands(t *testing.T) {
 		"unknown command":     {[]string{"bogus"}, "azure_csp_exporter: error: unexpected bogus, see --help\n"},
 		"a web flag of check": {[]string{"check", "--web.telemetry-path=/x"}, "azure_csp_exporter: error: unknown long flag '--web.telemetry-path', see --help\n"},
 		"a partner of demo":   {[]string{"demo", "--partner.tenant-id=x"}, "azure_csp_exporter: error: unknown long flag '--partner.tenant-id', see --help\n"},
-		"demo's cache":        {[]string{"demo", "--cache.max-age=29s"}, "azure_csp_exporter: error: --cache.max-age: 29s is less than --cache.ttl, 30s, so that figures would vanish before they are fetched again\n"},
+		"demo's cache":        {[]string{"demo", "--cache.max-age=29s"}, "azure_csp_exporter: error: --cache.max-age: 29s is less than --cache.ttl (30s); figures would expire before they are refreshed\n"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -203,7 +203,7 @@ azure_csp_exporter: failed (permission): "Ärger \x1b[31m": usagesummary of cust
 azure_csp_exporter: failed (client): "Adventure Works": usagesummary of customer "c4": HTTP 404: code 60003: Not found. (request 11111111-1111-4111-8111-111111111111, correlation 22222222-2222-4222-8222-222222222222)
 azure_csp_exporter: hint: the customer has ended the relationship, or not yet accepted it: renew it in Partner Center, or exclude the customer
 azure_csp_exporter: hint: the customer may have left or never bought anything: look it up in Partner Center, or exclude it
-azure_csp_exporter: error: not everything could be read: 3 failures
+azure_csp_exporter: error: incomplete: 3 failures
 `)
 }
 
@@ -215,7 +215,7 @@ func TestUsageOfAnUnknownCustomer(t *testing.T) {
 ]
 `, `azure_csp_exporter: failed (client): usagesummary of customer "nobody": HTTP 404: code 60003: The tenant is not found. (request 11111111-1111-4111-8111-111111111111, correlation 22222222-2222-4222-8222-222222222222)
 azure_csp_exporter: hint: the customer may have left or never bought anything: look it up in Partner Center, or exclude it
-azure_csp_exporter: error: not everything could be read: 1 failure
+azure_csp_exporter: error: incomplete: 1 failure
 `)
 }
 
@@ -231,7 +231,7 @@ func TestListBreaksOff(t *testing.T) {
 	})
 	const wantErr = `azure_csp_exporter: failed (permission): customers: HTTP 403: code 900150: No. (request 11111111-1111-4111-8111-111111111111, correlation 22222222-2222-4222-8222-222222222222)
 azure_csp_exporter: hint: give the user who signed in the Admin agent role in Partner Center, then sign in again
-azure_csp_exporter: error: not everything could be read: 1 failure
+azure_csp_exporter: error: incomplete: 1 failure
 `
 	checkRun(t, p.flags("usage"), 1, `NAME      ID  CURRENCY  COST  BUDGET  USED      FORECAST  FROM  TO  MODIFIED
 Fabrikam  c3  -            -       -  no usage         -  -     -   -
@@ -258,7 +258,7 @@ func TestUsageGivesUp(t *testing.T) {
 	if status != 1 || strings.Count(stdout, "\n") != 1 || failed < 20 || failed > 20+8 {
 		t.Errorf("Status %d, %d failures:\n%s%s", status, failed, stdout, stderr)
 	}
-	if !strings.HasSuffix(stderr, fmt.Sprintf("\nazure_csp_exporter: error: gave up, since every customer would fail: not everything could be read: %d failures\n", failed)) {
+	if !strings.HasSuffix(stderr, fmt.Sprintf("\nazure_csp_exporter: error: aborted, every remaining request would fail: incomplete: %d failures\n", failed)) {
 		t.Errorf("It ends with %q", stderr[max(len(stderr)-200, 0):])
 	}
 }
@@ -270,7 +270,7 @@ func TestUsageWithoutToken(t *testing.T) {
 	for _, command := range []string{"usage", "customers"} {
 		checkRun(t, p.flags(command), 1, "", `azure_csp_exporter: failed (auth): token: HTTP 400: code AADSTS7000215: invalid_client (request 11111111-1111-4111-8111-111111111111, correlation 22222222-2222-4222-8222-222222222222)
 azure_csp_exporter: hint: the client secret is wrong: create a new client secret in the app registration and write it to the client secret file
-azure_csp_exporter: error: not everything could be read: 1 failure
+azure_csp_exporter: error: incomplete: 1 failure
 `)
 	}
 }

@@ -168,7 +168,7 @@ func TestReadiness(t *testing.T) {
 		<-gate
 		sim.ServeHTTP(w, r)
 	}), "serve", "--cache.ttl=0s")...)
-	if got := exporter.get("/-/ready"); got.status != 503 || got.body != "not ready: not every customer has been asked for yet\n" {
+	if got := exporter.get("/-/ready"); got.status != 503 || got.body != "not ready: some customers have not been fetched yet\n" {
 		t.Errorf("It said %d %q before it had asked, want 503", got.status, got.body)
 	}
 	if got := exporter.get("/-/healthy"); got.status != 200 {

@@ -33,6 +33,7 @@ func (cmd *customersCommand) run(ctx context.Context, env *environment) error {
 	defer c.Close()
 	rows := newWriter(env, &cmd.output, customerListing())
 	failed := &failures{w: env.stderr}
+	listed, selected := 0, 0
 	for page, err := range c.CustomerPages(ctx) {
 		if ctx.Err() != nil {
 			return errInterrupted
@@ -40,26 +41,33 @@ func (cmd *customersCommand) run(ctx context.Context, env *environment) error {
 		if err != nil {
 			failed.add("", err)
 		}
-		if err := cmd.add(page, rows); err != nil {
+		added, err := cmd.add(page, rows)
+		if err != nil {
 			return err
 		}
+		listed, selected = listed+len(page), selected+added
 	}
 	if err := rows.Close(); err != nil {
 		return err
 	}
+	if failed.count == 0 {
+		cmd.output.noteEmpty(env, listed, selected)
+	}
 	return failed.result()
 }
 
-func (cmd *customersCommand) add(page []client.Customer, rows output.Writer[client.Customer]) error {
+// add prints the selected customers of a page, and returns their number.
+func (cmd *customersCommand) add(page []client.Customer, rows output.Writer[client.Customer]) (added int, err error) {
 	for _, customer := range page {
 		if !cmd.output.selects(customer.Name) {
 			continue
 		}
 		if err := rows.Add(customer); err != nil {
-			return err
+			return added, err
 		}
+		added++
 	}
-	return nil
+	return added, nil
 }
 
 func customerListing() output.Listing[client.Customer] {

@@ -39,6 +39,10 @@ type fetcher struct {
 	pagesAhead int
 	progress   *output.Progress
 	failFast   *cache.FailFast
+
+	// listed and chosen count the customers before and after selection. They are
+	// valid once outcomes has returned.
+	listed, chosen int
 }
 
 // page is a page of the list of customers, or the error that ended the list.
@@ -78,6 +82,7 @@ func (f *fetcher) list(ctx context.Context, pages chan<- page) {
 				selected = append(selected, customer)
 			}
 		}
+		f.listed, f.chosen = f.listed+len(listed), f.chosen+len(selected)
 		f.progress.Grow(len(selected))
 		select {
 		case pages <- page{selected, err}:

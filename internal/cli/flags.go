@@ -90,13 +90,24 @@ func oneOf(words ...string) func(string) (string, error) {
 	}
 }
 
-// anchored parses a regular expression that must match a whole string. The empty
-// string stands for no expression.
-func anchored(text string) (*regexp.Regexp, error) {
+// anchored parses a regular expression that must match a whole string, ignoring
+// case. The empty string stands for no expression.
+func anchored(text string) (*regexp.Regexp, error) { return expression("(?i)^(?:", text, ")$") }
+
+// unanchored parses a regular expression that may match any part of a string,
+// ignoring case. The empty string stands for no expression.
+func unanchored(text string) (*regexp.Regexp, error) { return expression("(?i:", text, ")") }
+
+// expression compiles a text between a prefix and a suffix. The text must compile by
+// itself, so that an error quotes it as it was typed.
+func expression(prefix, text, suffix string) (*regexp.Regexp, error) {
 	if text == "" {
 		return nil, nil
 	}
-	return regexp.Compile("^(?:" + text + ")$")
+	if _, err := regexp.Compile(text); err != nil {
+		return nil, err
+	}
+	return regexp.Compile(prefix + text + suffix)
 }
 
 // baseURL parses the URL of a host, with or without a path. Its error does not
@@ -130,17 +141,19 @@ func (f *outputFlags) define(to *kingpin.CmdClause, orders ...string) {
 	define(to, "name", "Only customers whose name contains a match of this regular expression (RE2), ignoring case.", &f.name, unanchored)
 }
 
-// unanchored parses a regular expression that may match any part of a string. The
-// empty string stands for no expression.
-func unanchored(text string) (*regexp.Regexp, error) {
-	if text == "" {
-		return nil, nil
-	}
-	return regexp.Compile("(?i:" + text + ")")
-}
-
 // selects reports whether a customer of that name is selected.
 func (f *outputFlags) selects(name string) bool { return f.name == nil || f.name.MatchString(name) }
+
+// noteEmpty explains an empty output, which is not a failure: listed and selected
+// count the customers before and after selection by name.
+func (f *outputFlags) noteEmpty(env *environment, listed, selected int) {
+	switch {
+	case listed == 0:
+		fmt.Fprintf(env.stderr, "%s: note: there are no customers\n", name)
+	case selected == 0:
+		fmt.Fprintf(env.stderr, "%s: note: no customer's name matches --name\n", name)
+	}
+}
 
 // streams reports whether rows are printed as they arrive.
 func (f *outputFlags) streams() bool { return f.format != output.Table && f.sort == "" }

@@ -97,6 +97,16 @@ func TestWrongFlagsAreNamed(t *testing.T) {
 	}
 }
 
+// A regular expression is quoted as it was typed, not as it is compiled.
+func TestWrongExpressionIsQuotedAsTyped(t *testing.T) {
+	for _, flag := range []string{"--customers.include", "--customers.exclude"} {
+		_, _, stderr := run(t, newPartner(t).flags("serve", flag+"=con(toso")...)
+		if want := "azure_csp_exporter: error: " + flag + ": error parsing regexp: missing closing ): `con(toso`, see --help\n"; stderr != want {
+			t.Errorf("It said %q, want %q", stderr, want)
+		}
+	}
+}
+
 // Commands and their flags are told apart: check serves nothing, and demo needs
 // no partner.
 func TestWrongCommands(t *testing.T) {

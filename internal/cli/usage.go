@@ -141,6 +141,9 @@ func (cmd *usageCommand) show(ctx context.Context, env *environment, f *fetcher)
 	if err := rows.Close(); err != nil {
 		return err
 	}
+	if failed.count == 0 {
+		cmd.output.noteEmpty(env, f.listed, f.chosen)
+	}
 	err := failed.result()
 	if f.failFast.Stopped() != nil {
 		return fmt.Errorf("aborted, every remaining request would fail: %w", err)
@@ -166,6 +169,7 @@ func (cmd *usageCommand) showCache(env *environment) error {
 	slices.SortFunc(customers, func(a, b cache.Customer) int { return byName(a.Customer, b.Customer) })
 	fmt.Fprintf(env.stderr, "%s: figures of %s%s\n", name, output.Printable(owner), ages(customers))
 	failed := &failures{w: env.stderr}
+	listed := len(customers)
 	customers = cmd.selected(customers, failed)
 	rows := newWriter(env, &cmd.output, usageListing())
 	for _, customer := range customers {
@@ -175,6 +179,9 @@ func (cmd *usageCommand) showCache(env *environment) error {
 	}
 	if err := rows.Close(); err != nil {
 		return err
+	}
+	if failed.count == 0 {
+		cmd.output.noteEmpty(env, listed, len(customers))
 	}
 	return failed.result()
 }

@@ -121,7 +121,11 @@ func TestUsageChooses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			status, stdout, stderr := run(t, spenders(t).flags("usage", test.more...)...)
 			got := strings.Join(regexp.MustCompile(`\bc\d\b`).FindAllString(stdout, -1), " ")
-			if status != 0 || stderr != "" || got != test.want {
+			wantErr := ""
+			if name == "nobody's name" {
+				wantErr = "azure_csp_exporter: note: no customer's name matches --name\n"
+			}
+			if status != 0 || stderr != wantErr || got != test.want {
 				t.Errorf("It shows %q with status %d, want %q: %s", got, status, test.want, stderr)
 			}
 			if test.want == "" && stdout != "" {
@@ -164,7 +168,7 @@ func TestUsageJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(stdout), &rows); err != nil || len(rows) != 5 || len(rows[3]) != 13 {
 		t.Errorf("It does not read as five objects: %v, %v", rows, err)
 	}
-	checkRun(t, spenders(t).flags("usage", "--output=json", "--name=nobody"), 0, "[]\n", "")
+	checkRun(t, spenders(t).flags("usage", "--output=json", "--name=nobody"), 0, "[]\n", "azure_csp_exporter: note: no customer's name matches --name\n")
 }
 
 func TestUsageCSV(t *testing.T) {
@@ -185,6 +189,20 @@ c4,plain,ok,EUR,99.994,,0,,,,,,NOW
 	if rows, err := csv.NewReader(strings.NewReader(stdout)).ReadAll(); err != nil || len(rows) != 6 {
 		t.Errorf("It does not read as six lines: %v", err)
 	}
+}
+
+// An empty output is explained on the standard error, and is not a failure.
+func TestEmptyOutputIsExplained(t *testing.T) {
+	const none, unmatched = "azure_csp_exporter: note: there are no customers\n", "azure_csp_exporter: note: no customer's name matches --name\n"
+	for _, command := range []string{"usage", "customers"} {
+		p := newPartner(t)
+		p.on(listPath, lists())
+		checkRun(t, p.flags(command), 0, "", none)
+		checkRun(t, spenders(t).flags(command, "--name=^tailspin$"), 0, "", unmatched)
+	}
+	empty := write(t, `{"format":1,"owner":"global/x","selection":"","up":true,"ready":true,"customers":[]}`)
+	checkRun(t, []string{"usage", "--from-cache", "--cache.file=" + empty}, 0, "", "azure_csp_exporter: figures of global/x, which has none yet\n"+none)
+	checkRun(t, []string{"usage", "--from-cache", "--cache.file=" + write(t, cached), "--name=^tailspin toys$"}, 0, "", figuresOf+unmatched)
 }
 
 // The others are printed where some fail. Every failure is told with its reason,

@@ -96,9 +96,9 @@ func TestLoginWithCertificate(t *testing.T) {
 func TestCheckCertificate(t *testing.T) {
 	soon, past := time.Now().Add(10*24*time.Hour), time.Now().Add(-24*time.Hour)
 	for want, expires := range map[string]time.Time{
-		"note  cert       the certificate is valid until " + soon.UTC().Format(time.DateOnly) + ": renew it in time\n": soon,
+		"note  cert       the certificate is valid until " + soon.UTC().Format(time.DateOnly) + "; renew it soon\n": soon,
 		"FAIL  cert       the certificate expired on " + past.UTC().Format(time.DateOnly) + "\n" +
-			"                 hint: register a new one with the application, and replace certificate and key file\nFAIL  token ": past,
+			"                 hint: add a new certificate to the app registration, and replace the certificate and key files\nFAIL  token ": past,
 	} {
 		if status, stdout, stderr := clitest.Run(t, withCertificate(t, "check", expires)...); !strings.Contains(stdout, want) || (status == 0) != expires.Equal(soon) {
 			t.Errorf("It ended with status %d and said\n%s%s\nwant %q", status, stdout, stderr, want)

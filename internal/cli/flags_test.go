@@ -56,7 +56,7 @@ func TestWrongFlagsAreNamed(t *testing.T) {
 		{"no path", "--web.telemetry-path", []string{"--web.telemetry-path=metrics"}},
 		{"a pattern", "--web.telemetry-path", []string{"--web.telemetry-path=/{metrics}"}},
 		{"the landing page's", "--web.telemetry-path", []string{"--web.telemetry-path=/"}},
-		{"a path that is taken", "--web.telemetry-path", []string{"--web.telemetry-path=/-/ready"}},
+		{"a path that is reserved", "--web.telemetry-path", []string{"--web.telemetry-path=/-/ready"}},
 		{"a profile's path", "--web.telemetry-path", []string{"--web.telemetry-path=/debug/pprof"}},
 		{"negative duration", "--web.timeout-offset", []string{"--web.timeout-offset=-1s"}},
 		{"zero scrapes", "--web.max-requests", []string{"--web.max-requests=0"}},
@@ -99,6 +99,16 @@ func TestWrongFlagsAreNamed(t *testing.T) {
 	}
 }
 
+// A regular expression is quoted as it was typed, not as it is compiled.
+func TestWrongExpressionIsQuotedAsTyped(t *testing.T) {
+	for _, flag := range []string{"--customers.include", "--customers.exclude"} {
+		_, _, stderr := clitest.Run(t, newPartner(t).flags("serve", flag+"=con(toso")...)
+		if want := "azure_csp_exporter: error: " + flag + ": error parsing regexp: missing closing ): `con(toso`, see --help\n"; stderr != want {
+			t.Errorf("It said %q, want %q", stderr, want)
+		}
+	}
+}
+
 // Commands and their flags are told apart: check serves nothing, and demo needs
 // no partner.
 func TestWrongCommands(t *testing.T) {
@@ -109,7 +119,7 @@ func TestWrongCommands(t *testing.T) {
 		"unknown command":     {[]string{"bogus"}, "azure_csp_exporter: error: unexpected bogus, see --help\n"},
 		"a web flag of check": {[]string{"check", "--web.telemetry-path=/x"}, "azure_csp_exporter: error: unknown long flag '--web.telemetry-path', see --help\n"},
 		"a partner of demo":   {[]string{"demo", "--partner.tenant-id=x"}, "azure_csp_exporter: error: unknown long flag '--partner.tenant-id', see --help\n"},
-		"demo's cache":        {[]string{"demo", "--cache.max-age=29s"}, "azure_csp_exporter: error: --cache.max-age: 29s is less than --cache.ttl, 30s, so that figures would vanish before they are fetched again\n"},
+		"demo's cache":        {[]string{"demo", "--cache.max-age=29s"}, "azure_csp_exporter: error: --cache.max-age: 29s is less than --cache.ttl (30s); figures would expire before they are refreshed\n"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

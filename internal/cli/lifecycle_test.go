@@ -45,14 +45,14 @@ func TestDemo(t *testing.T) {
 	if got := len(metrics.Series("azure_csp_customer_total_cost{")); got != 41 {
 		t.Errorf("%d customers have a cost, want every one of the 41 with usage", got)
 	}
-	welcome := demo.Stdout.Await(t, `(?s)^.*Ctrl-C ends it\.\n$`)[0]
+	welcome := demo.Stdout.Await(t, `(?s)^.*Press Ctrl-C to stop\.\n$`)[0]
 	if diff := cmp.Diff(strings.ReplaceAll(`This is a demo: a simulated partner with 48 customers, over real HTTP and OAuth2.
 
   URL/metrics   the metrics of every customer
-  URL/          what else is served
-  URL/-/ready   whether every customer has been asked for
+  URL/          a landing page with all endpoints
+  URL/-/ready   whether every customer has been fetched
 
-Ctrl-C ends it.
+Press Ctrl-C to stop.
 `, "URL", demo.URL), welcome); diff != "" {
 		t.Error(diff)
 	}
@@ -92,7 +92,7 @@ func TestDemoOnATakenPort(t *testing.T) {
 func TestDemoWithoutTemporaryFolder(t *testing.T) {
 	t.Setenv("TMPDIR", "/proc/self/missing")
 	status, _, stderr := clitest.Run(t, "demo")
-	if status != 1 || !strings.HasPrefix(stderr, "azure_csp_exporter: error: a folder for the simulated credentials: ") {
+	if status != 1 || !strings.HasPrefix(stderr, "azure_csp_exporter: error: create a directory for the simulated credentials: ") {
 		t.Errorf("It ended with status %d and said %q", status, stderr)
 	}
 }
@@ -179,7 +179,7 @@ func TestVersionAndHelp(t *testing.T) {
 		"help":              {[]string{"--help"}, "serve* --partner.tenant-id"},
 		"help, short":       {[]string{"-h"}, "--partner.refresh-token-file"},
 		"help of a command": {[]string{"demo", "--help"}, "Serve the metrics of a simulated partner, without credentials."},
-		"help as a command": {[]string{"help", "check"}, "Say step by step"},
+		"help as a command": {[]string{"help", "check"}, "Check credentials, MFA"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -199,11 +199,14 @@ func TestServeChoosesCustomers(t *testing.T) {
 		flags []string
 		want  []string
 	}{
-		"by id, in either case": {[]string{"--customers.include=65726577-c208-.*"}, []string{"600 test"}},
-		"by name":               {[]string{"--customers.include=600 test|Modern.*"}, []string{"600 test", "Modern Azure Customer UK"}},
-		"by domain, but one":    {[]string{`--customers.include=.*\.example`, "--customers.exclude=uk.example"}, []string{"600 test", "No Budget"}},
-		"by nothing":            {[]string{"--customers.include=", "--customers.exclude="}, []string{"600 test", "Modern Azure Customer UK", "No Budget"}},
-		"by a whole match only": {[]string{"--customers.exclude=600"}, []string{"600 test", "Modern Azure Customer UK", "No Budget"}},
+		"by id, in either case":       {[]string{"--customers.include=65726577-c208-.*"}, []string{"600 test"}},
+		"by name in lower case":       {[]string{"--customers.include=modern azure customer uk"}, []string{"Modern Azure Customer UK"}},
+		"by id in upper case":         {[]string{"--customers.include=65726577-C208-.*"}, []string{"600 test"}},
+		"all but a mixed-case domain": {[]string{`--customers.include=.*\.EXAMPLE`, "--customers.exclude=Uk.Example"}, []string{"600 test", "No Budget"}},
+		"by name":                     {[]string{"--customers.include=600 test|Modern.*"}, []string{"600 test", "Modern Azure Customer UK"}},
+		"by domain, but one":          {[]string{`--customers.include=.*\.example`, "--customers.exclude=uk.example"}, []string{"600 test", "No Budget"}},
+		"by nothing":                  {[]string{"--customers.include=", "--customers.exclude="}, []string{"600 test", "Modern Azure Customer UK", "No Budget"}},
+		"by a whole match only":       {[]string{"--customers.exclude=600"}, []string{"600 test", "Modern Azure Customer UK", "No Budget"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

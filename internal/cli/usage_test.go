@@ -123,7 +123,11 @@ func TestUsageChooses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			status, stdout, stderr := clitest.Run(t, spenders(t).flags("usage", test.more...)...)
 			got := strings.Join(regexp.MustCompile(`\bc\d\b`).FindAllString(stdout, -1), " ")
-			if status != 0 || stderr != "" || got != test.want {
+			wantErr := ""
+			if name == "nobody's name" {
+				wantErr = "azure_csp_exporter: note: no customer's name matches --name\n"
+			}
+			if status != 0 || stderr != wantErr || got != test.want {
 				t.Errorf("It shows %q with status %d, want %q: %s", got, status, test.want, stderr)
 			}
 			if test.want == "" && stdout != "" {
@@ -166,7 +170,7 @@ func TestUsageJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(stdout), &rows); err != nil || len(rows) != 5 || len(rows[3]) != 13 {
 		t.Errorf("It does not read as five objects: %v, %v", rows, err)
 	}
-	checkRun(t, spenders(t).flags("usage", "--output=json", "--name=nobody"), 0, "[]\n", "")
+	checkRun(t, spenders(t).flags("usage", "--output=json", "--name=nobody"), 0, "[]\n", "azure_csp_exporter: note: no customer's name matches --name\n")
 }
 
 func TestUsageCSV(t *testing.T) {
@@ -189,6 +193,20 @@ c4,plain,ok,EUR,99.994,,0,,,,,,NOW
 	}
 }
 
+// An empty output is explained on the standard error, and is not a failure.
+func TestEmptyOutputIsExplained(t *testing.T) {
+	const none, unmatched = "azure_csp_exporter: note: there are no customers\n", "azure_csp_exporter: note: no customer's name matches --name\n"
+	for _, command := range []string{"usage", "customers"} {
+		p := newPartner(t)
+		p.on(listPath, lists())
+		checkRun(t, p.flags(command), 0, "", none)
+		checkRun(t, spenders(t).flags(command, "--name=^tailspin$"), 0, "", unmatched)
+	}
+	empty := clitest.Write(t, `{"format":1,"owner":"global/x","selection":"","up":true,"ready":true,"customers":[]}`)
+	checkRun(t, []string{"usage", "--from-cache", "--cache.file=" + empty}, 0, "", "azure_csp_exporter: figures of global/x, which has none yet\n"+none)
+	checkRun(t, []string{"usage", "--from-cache", "--cache.file=" + clitest.Write(t, cached), "--name=^tailspin toys$"}, 0, "", figuresOf+unmatched)
+}
+
 // The others are printed where some fail. Every failure is told with its reason,
 // and what to do about it once.
 func TestUsageFailsInPart(t *testing.T) {
@@ -205,7 +223,7 @@ azure_csp_exporter: failed (permission): "Ärger \x1b[31m": usagesummary of cust
 azure_csp_exporter: failed (client): "Adventure Works": usagesummary of customer "c4": HTTP 404: code 60003: Not found. (request 11111111-1111-4111-8111-111111111111, correlation 22222222-2222-4222-8222-222222222222)
 azure_csp_exporter: hint: the customer has ended the relationship, or not yet accepted it: renew it in Partner Center, or exclude the customer
 azure_csp_exporter: hint: the customer may have left or never bought anything: look it up in Partner Center, or exclude it
-azure_csp_exporter: error: not everything could be read: 3 failures
+azure_csp_exporter: error: incomplete: 3 failures
 `)
 }
 
@@ -217,7 +235,7 @@ func TestUsageOfAnUnknownCustomer(t *testing.T) {
 ]
 `, `azure_csp_exporter: failed (client): usagesummary of customer "nobody": HTTP 404: code 60003: The tenant is not found. (request 11111111-1111-4111-8111-111111111111, correlation 22222222-2222-4222-8222-222222222222)
 azure_csp_exporter: hint: the customer may have left or never bought anything: look it up in Partner Center, or exclude it
-azure_csp_exporter: error: not everything could be read: 1 failure
+azure_csp_exporter: error: incomplete: 1 failure
 `)
 }
 
@@ -233,7 +251,7 @@ func TestListBreaksOff(t *testing.T) {
 	})
 	const wantErr = `azure_csp_exporter: failed (permission): customers: HTTP 403: code 900150: No. (request 11111111-1111-4111-8111-111111111111, correlation 22222222-2222-4222-8222-222222222222)
 azure_csp_exporter: hint: give the user who signed in the Admin agent role in Partner Center, then sign in again
-azure_csp_exporter: error: not everything could be read: 1 failure
+azure_csp_exporter: error: incomplete: 1 failure
 `
 	checkRun(t, p.flags("usage"), 1, `NAME      ID  CURRENCY  COST  BUDGET  USED      FORECAST  FROM  TO  MODIFIED
 Fabrikam  c3  -            -       -  no usage         -  -     -   -
@@ -260,7 +278,7 @@ func TestUsageGivesUp(t *testing.T) {
 	if status != 1 || strings.Count(stdout, "\n") != 1 || failed < 20 || failed > 20+8 {
 		t.Errorf("Status %d, %d failures:\n%s%s", status, failed, stdout, stderr)
 	}
-	if !strings.HasSuffix(stderr, fmt.Sprintf("\nazure_csp_exporter: error: gave up, since every customer would fail: not everything could be read: %d failures\n", failed)) {
+	if !strings.HasSuffix(stderr, fmt.Sprintf("\nazure_csp_exporter: error: aborted, every remaining request would fail: incomplete: %d failures\n", failed)) {
 		t.Errorf("It ends with %q", stderr[max(len(stderr)-200, 0):])
 	}
 }
@@ -272,7 +290,7 @@ func TestUsageWithoutToken(t *testing.T) {
 	for _, command := range []string{"usage", "customers"} {
 		checkRun(t, p.flags(command), 1, "", `azure_csp_exporter: failed (auth): token: HTTP 400: code AADSTS7000215: invalid_client (request 11111111-1111-4111-8111-111111111111, correlation 22222222-2222-4222-8222-222222222222)
 azure_csp_exporter: hint: the client secret is wrong: create a new client secret in the app registration and write it to the client secret file
-azure_csp_exporter: error: not everything could be read: 1 failure
+azure_csp_exporter: error: incomplete: 1 failure
 `)
 	}
 }

@@ -23,7 +23,7 @@ const cached = `{"format":1,"owner":"global/fake-partner.example","selection":""
   "total_cost":700,"currency":"EUR","budget":500,"billing_start":"2026-11-01T00:00:00-07:00","billing_end":"2026-11-30T00:00:00-07:00"}},
 {"customer":{"id":"c4","name":"Tailspin"},"status":"pending"}]}`
 
-const figuresOf = "azure_csp_exporter: figures of global/fake-partner.example, known to be current between 2026-11-15T00:00:00Z and 2026-11-16T00:00:00Z\n"
+const figuresOf = "azure_csp_exporter: figures of global/fake-partner.example, fetched between 2026-11-15T00:00:00Z and 2026-11-16T00:00:00Z\n"
 
 // The file tells all that the API would, without a partner, as of when it was
 // written. Nothing happens to it, and nothing beside it.
@@ -50,7 +50,7 @@ Adventure Works  c3  EUR       700.00  500.00  140% over   1531.91  2026-11-01  
 		`customer_id,customer_name,status,currency,total_cost,total_cost_usd,budget,budget_used,forecast,billing_period_start,billing_period_end,last_modified,fetched
 c2,Contoso,ok,EUR,600,,1000,0.6,1200,2026-11-01T00:00:00Z,2026-12-01T00:00:00Z,,2026-11-16T00:00:00Z
 `, figuresOf+`azure_csp_exporter: failed: customer "c9" is not in the file
-azure_csp_exporter: error: not everything could be read: 1 failure
+azure_csp_exporter: error: incomplete: 1 failure
 `)
 	if content, err := os.ReadFile(file); err != nil || string(content) != cached {
 		t.Errorf("The file holds %s, %v", content, err)
@@ -119,16 +119,16 @@ func TestUsageIsAskedForWrongly(t *testing.T) {
 		args []string
 		want string
 	}{
-		"no tenant":        {without("--partner.tenant-id"), "required flag --partner.tenant-id not provided, which only --from-cache does without"},
-		"no client":        {without("--partner.client-id"), "required flag --partner.client-id not provided, which only --from-cache does without"},
-		"no token":         {without("--partner.refresh-token-file"), "required flag --partner.refresh-token-file not provided, which only --from-cache does without"},
+		"no tenant":        {without("--partner.tenant-id"), "required flag --partner.tenant-id not provided (only --from-cache works without it)"},
+		"no client":        {without("--partner.client-id"), "required flag --partner.client-id not provided (only --from-cache works without it)"},
+		"no token":         {without("--partner.refresh-token-file"), "required flag --partner.refresh-token-file not provided (only --from-cache works without it)"},
 		"no file":          {[]string{"usage", "--from-cache"}, "--from-cache needs --cache.file"},
-		"name and id":      {partner.flags("usage", "--name=x", "c0"), "--name: choose customers either by name or by id"},
+		"name and id":      {partner.flags("usage", "--name=x", "c0"), "--name cannot be combined with customer ids"},
 		"an empty id":      {partner.flags("usage", " "), "a customer id is empty"},
-		"another format":   {partner.flags("usage", "--output=xml"), `--output: "xml" is none of table, json, csv`},
-		"another order":    {partner.flags("usage", "--sort=domain"), `--sort: "domain" is none of name, cost, budget-used, forecast`},
-		"order of lists":   {partner.flags("customers", "--sort=cost"), `--sort: "cost" is none of name, domain`},
-		"no expression":    {partner.flags("customers", "--name=("), "--name: error parsing regexp: missing closing ): `(?i:()`"},
+		"another format":   {partner.flags("usage", "--output=xml"), `--output: "xml" is not one of table, json, csv`},
+		"another order":    {partner.flags("usage", "--sort=domain"), `--sort: "domain" is not one of name, cost, budget-used, forecast`},
+		"order of lists":   {partner.flags("customers", "--sort=cost"), `--sort: "cost" is not one of name, domain`},
+		"no expression":    {partner.flags("customers", "--name=("), "--name: error parsing regexp: missing closing ): `(`"},
 		"an id of a list":  {partner.flags("customers", "c0"), "unexpected c0"},
 		"customers from a": {partner.flags("customers", "--from-cache"), "unknown long flag '--from-cache'"},
 	} {

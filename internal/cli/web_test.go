@@ -170,7 +170,7 @@ func TestReadiness(t *testing.T) {
 		<-gate
 		sim.ServeHTTP(w, r)
 	}), "serve", "--cache.ttl=0s")...)
-	if got := exporter.Get("/-/ready"); got.Status != 503 || got.Body != "not ready: not every customer has been asked for yet\n" {
+	if got := exporter.Get("/-/ready"); got.Status != 503 || got.Body != "not ready: some customers have not been fetched yet\n" {
 		t.Errorf("It said %d %q before it had asked, want 503", got.Status, got.Body)
 	}
 	if got := exporter.Get("/-/healthy"); got.Status != 200 {

@@ -151,15 +151,15 @@ func TestLoginAtForeignAuthority(t *testing.T) {
 				return f.directory.CompleteDeviceAuthorization(t.Context(), userCode, "id1")
 			})
 			want := `ok    sign-in    the refresh token is stored in ` + file + `
-ok    files      the credentials can be read, and the refresh token can be replaced
-ok    token      the authority exchanged the refresh token for an access token
+ok    files      the credential files are readable, and the refresh token file is replaceable
+ok    token      the refresh token was exchanged for an access token
 ok    clock      this machine's clock agrees with Microsoft's
-ok    mfa        the sign-in had MFA
+ok    mfa        the sign-in used MFA
 ok    customers  Partner Center lists 1 customers
-ok    role       nothing says that the user may not read the usage
-ok    usage      "Contoso" has spent 12.35 EUR in the current billing period
+ok    role       no request was rejected for a missing role
+ok    usage      "Contoso" has a cost of 12.35 EUR in the current billing period
 ok    budgets    1 of 1 customers with usage have a budget
-ok    throttle   0 of 5 calls were refused as too many, 8 may be in flight now
+ok    throttle   0 of 5 requests were throttled, current concurrency limit 8
 `
 			if _, report, _ := strings.Cut(stdout, "Waiting for the sign-in…\n"); report != want {
 				t.Errorf("It reported\n%s\nwant\n%s", report, want)

@@ -1,4 +1,4 @@
-package cli
+package output
 
 import (
 	"encoding/csv"
@@ -10,30 +10,31 @@ import (
 	"unicode/utf8"
 )
 
-// csvWriter prints a line a row, after one with the names of the fields.
+// csvWriter prints a header and one line per row.
 type csvWriter[R any] struct {
 	w      *csv.Writer
-	fields []field[R]
+	fields []Field[R]
 	begun  bool
 }
 
-func newCSVWriter[R any](w io.Writer, fields []field[R]) *csvWriter[R] {
+func newCSVWriter[R any](w io.Writer, fields []Field[R]) *csvWriter[R] {
 	return &csvWriter[R]{w: csv.NewWriter(w), fields: fields}
 }
 
-func (c *csvWriter[R]) add(row R) error {
+func (c *csvWriter[R]) Add(row R) error {
 	if err := c.begin(); err != nil {
 		return err
 	}
 	record := make([]string, len(c.fields))
 	for i, field := range c.fields {
-		record[i] = csvCell(field.value(row))
+		record[i] = csvCell(field.Value(row))
 	}
 	return c.write(record)
 }
 
-func (c *csvWriter[R]) end() error { return c.begin() }
+func (c *csvWriter[R]) Close() error { return c.begin() }
 
+// begin prints the header once.
 func (c *csvWriter[R]) begin() error {
 	if c.begun {
 		return nil
@@ -41,12 +42,12 @@ func (c *csvWriter[R]) begin() error {
 	c.begun = true
 	var names []string
 	for _, field := range c.fields {
-		names = append(names, field.name)
+		names = append(names, field.Name)
 	}
 	return c.write(names)
 }
 
-// write lets nobody wait for a line.
+// write flushes after each record, so that output streams.
 func (c *csvWriter[R]) write(record []string) error {
 	if err := c.w.Write(record); err != nil {
 		return err
@@ -55,7 +56,7 @@ func (c *csvWriter[R]) write(record []string) error {
 	return c.w.Error()
 }
 
-// csvCell leaves a cell empty where the value is not known.
+// csvCell returns "" for an unknown value.
 func csvCell(value any) string {
 	switch v := value.(type) {
 	case string:
@@ -72,12 +73,12 @@ func csvCell(value any) string {
 	return ""
 }
 
-// formula is what spreadsheets take for the beginning of one, also in the wide
-// forms of East Asia.
+// formula lists the characters that begin a formula in spreadsheets, including
+// their full-width forms.
 const formula = "=+-@＝＋－＠"
 
-// harmless returns a text of which no spreadsheet makes a formula, and no terminal
-// a command: an apostrophe before it makes it a text.
+// harmless replaces control characters and puts an apostrophe before text that a
+// spreadsheet would evaluate as a formula.
 func harmless(text string) string {
 	text = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text)
 	text = strings.Map(func(r rune) rune {
@@ -93,5 +94,5 @@ func harmless(text string) string {
 	return text
 }
 
-// isBlank says whether a spreadsheet might pass over a character before a formula.
+// isBlank reports whether a spreadsheet might skip the character before a formula.
 func isBlank(r rune) bool { return unicode.IsSpace(r) || !unicode.IsGraphic(r) }

@@ -1,13 +1,16 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"net"
 	"net/http"
 	"net/http/pprof"
-	"path"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/go-kit/log"
 	"github.com/go-kit/log/level"
@@ -22,18 +25,54 @@ import (
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache"
 )
 
-// telemetryPath accepts a path that is none of the others served.
-func telemetryPath(text string) (string, error) {
-	switch {
-	case !strings.HasPrefix(text, "/"), text != path.Clean(text), strings.ContainsAny(text, "{} ?#%"):
-		return "", fmt.Errorf("%q is not a path such as /metrics", text)
-	case strings.HasPrefix(text+"/", "/-/"), strings.HasPrefix(text+"/", "/debug/pprof/"), text == "/":
-		return "", fmt.Errorf("%q is taken", text)
+// shutdownTimeout bounds the wait for pending responses after SIGTERM.
+const shutdownTimeout = 10 * time.Second
+
+// writeTimeout bounds a response, from the longest wait for a refresh to a slow
+// reader.
+const writeTimeout = collector.LongestWait + time.Minute
+
+// newServer returns a server that bounds the time and memory a client can take.
+func newServer(handler http.Handler, env *environment, listening func(net.Addr)) *http.Server {
+	return &http.Server{
+		Handler:           http.MaxBytesHandler(handler, 64<<10),
+		ErrorLog:          slog.NewLogLogger(slogger(env.logger).Handler(), slog.LevelWarn),
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		// Only here does the server reveal the port that it listens on.
+		BaseContext: func(l net.Listener) context.Context {
+			listening(l.Addr())
+			return context.Background()
+		},
 	}
-	return text, nil
 }
 
-// handler serves everything that the exporter serves.
+// listen serves until the context is done. It then closes the cache first, so that
+// scrapes that wait for a refresh return at once with the cached figures.
+func (f *exporterFlags) listen(ctx context.Context, env *environment, cache *cache.Cache, server *http.Server) error {
+	ctx, stop := context.WithCancel(ctx)
+	stopped := make(chan error, 1)
+	go func() {
+		<-ctx.Done()
+		cache.Close()
+		timeout, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+		defer cancel()
+		stopped <- server.Shutdown(timeout)
+	}()
+	err := web.ListenAndServe(server, f.web, slogger(env.logger))
+	stop()
+	shutdownErr := <-stopped
+	if !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("--web.listen-address: %w", err)
+	}
+	_ = level.Info(env.logger).Log("msg", "stopped")
+	return shutdownErr
+}
+
+// handler returns the handler of all routes.
 func (f *exporterFlags) handler(cache *cache.Cache, api *collector.ClientMetrics, env *environment) (http.Handler, error) {
 	landing, err := f.landingPage()
 	if err != nil {
@@ -58,14 +97,15 @@ func (f *exporterFlags) handler(cache *cache.Cache, api *collector.ClientMetrics
 
 func ready(w http.ResponseWriter, cache *cache.Cache) {
 	if !cache.Ready() {
-		http.Error(w, "not ready: not every customer has been asked for yet", http.StatusServiceUnavailable)
+		http.Error(w, "not ready: some customers have not been fetched yet", http.StatusServiceUnavailable)
 		return
 	}
 	fmt.Fprintln(w, "ready")
 }
 
-// metrics answers a scrape from the cache and the registry, to which it adds the
-// exporter's own metrics unless they are not wanted.
+// metrics returns the handler of a scrape, which gathers the cache and the
+// registry. It registers the metrics about the exporter itself unless they are
+// disabled.
 func (f *exporterFlags) metrics(cache *cache.Cache, registry *prometheus.Registry, logger log.Logger) http.Handler {
 	opts := promhttp.HandlerOpts{
 		ErrorLog:          gatherLog{logger},
@@ -76,9 +116,8 @@ func (f *exporterFlags) metrics(cache *cache.Cache, registry *prometheus.Registr
 		return collector.NewExposition(cache, registry, opts)
 	}
 	registry.MustRegister(
-		// The metrics of runtime.MemStats have two families that become one in
-		// OpenMetrics, which strict parsers refuse. Those of runtime/metrics say
-		// the same of the memory.
+		// Two families of runtime.MemStats become one in OpenMetrics, which strict
+		// parsers reject. The metrics of runtime/metrics cover the same memory.
 		collectors.NewGoCollector(
 			collectors.WithGoCollectorMemStatsMetricsDisabled(),
 			collectors.WithGoCollectorRuntimeMetrics(collectors.MetricsMemory),
@@ -89,7 +128,7 @@ func (f *exporterFlags) metrics(cache *cache.Cache, registry *prometheus.Registr
 	return promhttp.InstrumentMetricHandler(registry, collector.NewExposition(cache, registry, opts))
 }
 
-// gatherLog logs what promhttp cannot expose.
+// gatherLog logs the errors of promhttp, one line for each scrape.
 type gatherLog struct{ logger log.Logger }
 
 // Println implements promhttp.Logger.
@@ -97,22 +136,22 @@ func (l gatherLog) Println(v ...any) {
 	var gathering prometheus.MultiError
 	for _, part := range v {
 		if err, ok := part.(error); ok && errors.As(err, &gathering) {
-			_ = level.Error(l.logger).Log("msg", "metrics cannot be exposed", "errors", len(gathering), "first", gathering[0])
+			_ = level.Error(l.logger).Log("msg", "gathering metrics failed", "errors", len(gathering), "first", gathering[0])
 			return
 		}
 	}
-	_ = level.Error(l.logger).Log("msg", "a scrape cannot be answered", "err", strings.TrimSpace(fmt.Sprintln(v...)))
+	_ = level.Error(l.logger).Log("msg", "serving a scrape failed", "err", strings.TrimSpace(fmt.Sprintln(v...)))
 }
 
 func (f *exporterFlags) landingPage() (http.Handler, error) {
 	return web.NewLandingPage(web.LandingConfig{
 		Name:        name,
-		Description: "What the customers of an Azure CSP partner spend, for Prometheus",
+		Description: "Cost of Azure CSP customers, for Prometheus",
 		Version:     version.Info(),
 		Profiling:   strconv.FormatBool(f.pprof),
 		Links: []web.LandingLinks{
 			{Address: f.telemetryPath, Text: "Metrics", Description: "cost, budget and billing period of every customer"},
-			{Address: "/-/ready", Text: "Ready", Description: "whether every customer has been asked for once"},
+			{Address: "/-/ready", Text: "Ready", Description: "whether every customer has been fetched once"},
 			{Address: "/-/healthy", Text: "Healthy", Description: "whether the exporter is alive"},
 		},
 	})

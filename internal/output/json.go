@@ -1,4 +1,4 @@
-package cli
+package output
 
 import (
 	"bytes"
@@ -10,14 +10,15 @@ import (
 	"unicode/utf8"
 )
 
-// jsonWriter prints one array, an object a line, each as soon as it is there.
+// jsonWriter prints one array with an object per line, and writes each object when
+// it is added.
 type jsonWriter[R any] struct {
 	w      io.Writer
-	fields []field[R]
+	fields []Field[R]
 	begun  bool
 }
 
-func (j *jsonWriter[R]) add(row R) error {
+func (j *jsonWriter[R]) Add(row R) error {
 	var b bytes.Buffer
 	b.WriteString(",\n  {")
 	if !j.begun {
@@ -29,18 +30,18 @@ func (j *jsonWriter[R]) add(row R) error {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		value, err := jsonValue(field.value(row))
+		value, err := jsonValue(field.Value(row))
 		if err != nil {
-			return fmt.Errorf("%s: %w", field.name, err)
+			return fmt.Errorf("%s: %w", field.Name, err)
 		}
-		fmt.Fprintf(&b, "%q: %s", field.name, value)
+		fmt.Fprintf(&b, "%q: %s", field.Name, value)
 	}
 	b.WriteByte('}')
 	_, err := j.w.Write(b.Bytes())
 	return err
 }
 
-func (j *jsonWriter[R]) end() error {
+func (j *jsonWriter[R]) Close() error {
 	closing := "\n]\n"
 	if !j.begun {
 		closing = "[]\n"
@@ -60,8 +61,8 @@ func jsonValue(value any) ([]byte, error) {
 	return escapeControls(bytes.TrimSpace(b.Bytes())), err
 }
 
-// escapeControls escapes the control characters that JSON allows in strings, since
-// they can steer a terminal.
+// escapeControls escapes the control characters that JSON permits in strings, so
+// that they do not reach a terminal.
 func escapeControls(text []byte) []byte {
 	if !bytes.ContainsFunc(text, unicode.IsControl) {
 		return text

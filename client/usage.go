@@ -72,7 +72,7 @@ func (c *Client) UsageSummary(ctx context.Context, customerID string) (UsageSumm
 	}
 	summary, err := decodeSummary(a.body, customerID)
 	if err != nil {
-		return UsageSummary{}, c.badAnswer(r, a, err)
+		return UsageSummary{}, c.badResponse(r, a, err)
 	}
 	return summary, nil
 }

@@ -20,15 +20,15 @@ import (
 func (c *Cache) refresh() {
 	defer c.save()
 	began := time.Now()
-	fetches := newFetches(c)
+	fetches := newFetcher(c)
 	listErr := c.list(fetches)
 	if IsPartnerWide(listErr) {
 		fetches.breaker.Trip(listErr)
 	}
 	if fetches.breaker.Stopped() == nil {
-		c.confirm(began)
+		c.revalidate(began)
 	}
-	fetches.ask(c.dueEntries())
+	fetches.enqueue(c.dueEntries())
 	answers := fetches.wait()
 	c.finish(began, listErr, fetches.breaker.Stopped(), answers)
 }
@@ -36,7 +36,7 @@ func (c *Cache) refresh() {
 // finish draws the conclusions of a refresh. It was a whole one if the customers
 // are listed, nothing ended it early, and not everybody who was asked for
 // failed.
-func (c *Cache) finish(began time.Time, listErr, stopped error, answers tally) {
+func (c *Cache) finish(began time.Time, listErr, stopped error, answers result) {
 	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -46,15 +46,15 @@ func (c *Cache) finish(began time.Time, listErr, stopped error, answers tally) {
 		return
 	}
 	if IsToken(stopped) {
-		c.listed, c.listDue = false, now
+		c.listed, c.listDueAt = false, now
 		c.changed()
 	}
 	if stopped != nil && isPermanent(stopped) {
-		c.held = now.Add(c.cfg.TTL)
+		c.heldUntil = now.Add(c.cfg.TTL)
 	}
 	c.ready = c.ready || c.listed && !c.pending()
 	if c.listed && stopped == nil && answers.good() {
-		c.success, c.took = now, now.Sub(began)
+		c.lastSuccessAt, c.lastDuration = now, now.Sub(began)
 	}
 	c.failure = cmp.Or(stopped, listErr)
 	c.logCauses()
@@ -68,9 +68,9 @@ func (c *Cache) pending() bool {
 // list fetches the list of customers if it is due, and has the usage of those who
 // are new fetched meanwhile: a long list takes many calls, one after the other.
 // Only a complete list removes anybody.
-func (c *Cache) list(fetches *fetches) error {
+func (c *Cache) list(fetches *fetcher) error {
 	c.mu.Lock()
-	due := !time.Now().Before(c.listDue)
+	due := !time.Now().Before(c.listDueAt)
 	c.mu.Unlock()
 	if !due {
 		return nil
@@ -78,7 +78,7 @@ func (c *Cache) list(fetches *fetches) error {
 	listed := map[string]bool{}
 	var err error
 	for page, failure := range c.source.CustomerPages(c.ctx) {
-		fetches.ask(c.merge(page, listed))
+		fetches.enqueue(c.merge(page, listed))
 		err = failure
 	}
 	c.mu.Lock()
@@ -96,9 +96,9 @@ func (c *Cache) list(fetches *fetches) error {
 	c.listed = err == nil || errors.Is(err, client.ErrTruncated)
 	switch {
 	case suspect:
-		c.listDue = now.Add(min(suspectDelay, c.cfg.TTL))
+		c.listDueAt = now.Add(min(suspectDelay, c.cfg.TTL))
 	case c.listed || isPermanent(err):
-		c.listDue = now.Add(c.cfg.TTL)
+		c.listDueAt = now.Add(c.cfg.TTL)
 	}
 	c.changed()
 	return err
@@ -178,7 +178,7 @@ func (c *Cache) dueEntries() []*entry {
 	defer c.mu.Unlock()
 	entries := slices.DeleteFunc(c.all(), func(e *entry) bool { return !e.isDue(now) })
 	slices.SortFunc(entries, func(a, b *entry) int {
-		return cmp.Or(a.asked.Compare(b.asked), cmp.Compare(a.customer.ID, b.customer.ID))
+		return cmp.Or(a.attemptedAt.Compare(b.attemptedAt), cmp.Compare(a.customer.ID, b.customer.ID))
 	})
 	return entries
 }

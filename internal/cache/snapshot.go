@@ -88,8 +88,8 @@ func (c *Cache) health() Stats {
 	return Stats{
 		Up:                 c.listed,
 		Missing:            c.missing,
-		LastSuccess:        c.success,
-		LastDuration:       c.took,
+		LastSuccess:        c.lastSuccessAt,
+		LastDuration:       c.lastDuration,
 		RefreshTokenIssued: c.source.RefreshTokenIssued(),
 		CertificateExpiry:  c.source.CertificateExpiry(),
 		ConcurrencyLimit:   c.source.ConcurrencyLimit(),
@@ -115,8 +115,8 @@ func (e *entry) snapshot(now time.Time, maxAge time.Duration) Customer {
 		Attempted: e.status != StatusPending,
 		Success:   e.status == StatusOK || e.status == StatusNoUsage,
 	}
-	if e.figures != nil && now.Sub(e.fetched) <= maxAge {
-		s.Figures, s.Fetched = e.figures, e.fetched
+	if e.figures != nil && now.Sub(e.fetchedAt) <= maxAge {
+		s.Figures, s.Fetched = e.figures, e.fetchedAt
 	}
 	return s
 }

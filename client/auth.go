@@ -29,14 +29,14 @@ const tokenTimeout = 20 * time.Second
 // token that lives shorter than twice that is used for half its life.
 const tokenMargin = time.Minute
 
-// tokens holds the partner's tokens, and gets new ones.
+// tokenSource holds the partner's tokens and requests new ones.
 type tokenSource struct {
 	client *Client
 	cfg    Config
 	file   string
 
 	// turn is held during an exchange: one at a time, because each one rotates
-	// the refresh token. It is a channel so that whoever waits can leave.
+	// the refresh token. It is a channel so that a waiting caller can leave.
 	turn chan struct{}
 	// exchanges are those under way, for which Close waits.
 	exchanges sync.WaitGroup
@@ -44,7 +44,7 @@ type tokenSource struct {
 	mu        sync.Mutex
 	access    string
 	useUntil  time.Time // zero if the access token does not tell its end
-	refresh   string    // "" before the first exchange of a seed
+	refresh   string    // "" before the first exchange of a bootstrap token
 	stored    string    // the file's content as this process knows it
 	storedAt  time.Time
 	bootstrap bootstrap
@@ -99,8 +99,8 @@ func (t *tokenSource) get(ctx context.Context) (string, error) {
 	}
 }
 
-// exchanged is how the last exchange ended. Whoever waited for it shares its
-// error, and so does everybody else until the authority wants to be asked again.
+// exchanged is the result of the last exchange. The callers that waited for it share
+// its error, and so do all others until the retry delay has passed.
 type exchanged struct {
 	number    int
 	err       error
@@ -177,14 +177,14 @@ func (t *tokenSource) exchange(ctx context.Context) (string, error) {
 	return token.AccessToken, nil
 }
 
-// exchangeStored exchanges the stored refresh token, or the seed if there is none
+// exchangeStored exchanges the stored refresh token, or the bootstrap token if there is none
 // or it is refused.
 func (t *tokenSource) exchangeStored(ctx context.Context) (*oauth2.Token, error) {
 	if t.refresh == "" {
 		return t.exchangeBootstrap(ctx, nil)
 	}
 	token, err := t.request(ctx, t.refresh)
-	if t.cfg.BootstrapRefreshTokenFile == "" || !refusesToken(err) {
+	if t.cfg.BootstrapRefreshTokenFile == "" || !rejectsToken(err) {
 		return token, err
 	}
 	return t.exchangeBootstrap(ctx, err)
@@ -248,7 +248,7 @@ func (t statusTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // keep stores the rotated refresh token, and then lets the access token be used.
 // Where it cannot be stored, the token in memory goes on working, which is
-// better for the graphs than to stop; each exchange tries again and says so.
+// better for the graphs than to stop; each exchange tries again and logs a warning.
 func (t *tokenSource) keep(token *oauth2.Token) {
 	t.store(token.RefreshToken)
 	t.mu.Lock()

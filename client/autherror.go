@@ -38,7 +38,7 @@ func readTokenError(body []byte) *Error {
 	return e
 }
 
-// tokenErrorCode picks the code that tells what to do: a description may begin
+// tokenErrorCode returns the code that has a hint: a description may begin
 // with a general one.
 func tokenErrorCode(codes []string) string {
 	for _, code := range codes {

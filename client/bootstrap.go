@@ -10,14 +10,14 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// seed is a refresh token that somebody else provides and that is never written:
+// bootstrap is a refresh token that somebody else provides and that is never written:
 // the first one, or one of a new sign-in that takes a dead token's place.
 type bootstrap struct {
 	token   string // as last tried
 	refusal error  // how the authority refused it, nil if it did not
 }
 
-// inspectSeed warns of a seed that could not help. It may be provided later, so
+// inspectBootstrap warns of a bootstrap token that could not help. It may be provided later, so
 // that it is no reason not to start.
 func (t *tokenSource) inspectBootstrap() {
 	if t.cfg.BootstrapRefreshTokenFile == "" {
@@ -28,8 +28,8 @@ func (t *tokenSource) inspectBootstrap() {
 	}
 }
 
-// exchangeSeed exchanges the seed in place of the stored token, which was refused
-// as the error says, or does not exist if that is nil. A seed that was refused is
+// exchangeBootstrap exchanges the bootstrap token in place of the stored token, which was refused
+// with this error, or does not exist if that is nil. A bootstrap token that was rejected is
 // not tried again until the file holds another.
 func (t *tokenSource) exchangeBootstrap(ctx context.Context, refusal error) (*oauth2.Token, error) {
 	token, written, err := readSecret(t.cfg.BootstrapRefreshTokenFile)
@@ -43,11 +43,11 @@ func (t *tokenSource) exchangeBootstrap(ctx context.Context, refusal error) (*oa
 	case token == t.bootstrap.token && t.bootstrap.refusal != nil:
 		return nil, cmp.Or(refusal, t.bootstrap.refusal)
 	case refusal != nil:
-		t.client.warn("msg", "the stored refresh token is refused: trying the seed", "file", t.cfg.BootstrapRefreshTokenFile, "err", refusal)
+		t.client.warn("msg", "the stored refresh token is refused: trying the bootstrap refresh token", "file", t.cfg.BootstrapRefreshTokenFile, "err", refusal)
 	}
 	t.noteBootstrap(bootstrap{token: token})
 	answer, err := t.request(ctx, token)
-	if refusesToken(err) {
+	if rejectsToken(err) {
 		t.noteBootstrap(bootstrap{token: token, refusal: err})
 	}
 	if err != nil {
@@ -70,10 +70,10 @@ func (t *tokenSource) adopt(token string, written time.Time) {
 	t.refresh, t.storedAt = token, written
 }
 
-// refusesToken says that the authority refuses the refresh token itself, so that
+// rejectsToken reports whether the authority rejects the refresh token itself, so that
 // another may do. Nothing else is healed by another token: not a network, a wrong
 // secret, a policy, consent, or the state of the user's account.
-func refusesToken(err error) bool {
+func rejectsToken(err error) bool {
 	e, ok := errors.AsType[*Error](err)
 	return ok && e.Reason == ReasonAuth && e.Description == "invalid_grant" && slices.Contains(refusedTokenCodes, e.Code)
 }

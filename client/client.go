@@ -23,7 +23,7 @@ const (
 	DefaultConcurrency = 8
 )
 
-// Config says which partner a [Client] speaks for, and how.
+// Config is the configuration of a [Client]: the partner, its credentials and limits.
 type Config struct {
 	// Cloud is the national cloud of the partner's tenant. Its addresses may be
 	// changed to those of a proxy or a test.
@@ -80,7 +80,7 @@ type Client struct {
 	tokenSource *tokenSource
 }
 
-// New returns a client that has read the refresh token but called nobody. It
+// New returns a client. It reads the refresh token and sends no request. It
 // fails if an address cannot be read, or as [Config.CheckFiles] does.
 func New(cfg Config) (*Client, error) {
 	base, err := parseBase(cfg.Cloud.APIURL)
@@ -136,7 +136,7 @@ func (c *Client) ConcurrencyLimit() int { return c.throttle.Limit() }
 
 // RefreshTokenIssued returns when the stored refresh token was issued: when it
 // was last rotated, or when the file was written that it was read from. Before
-// there is one, it is that of the seed.
+// there is one, it is that of the bootstrap token.
 func (c *Client) RefreshTokenIssued() time.Time { return c.tokenSource.issued() }
 
 // CertificateExpiry returns when the certificate expires that was read last, or
@@ -163,7 +163,7 @@ func (c *Client) Authenticate(ctx context.Context) error {
 }
 
 // ValidateMFA asks Partner Center whether the access token was obtained with
-// MFA. It says known = false if Partner Center does not tell.
+// MFA. known is false if the response does not state it.
 func (c *Client) ValidateMFA(ctx context.Context) (compliant, known bool, err error) {
 	a, err := c.fetch(ctx, request{
 		endpoint: EndpointCustomers,
@@ -177,7 +177,8 @@ func (c *Client) ValidateMFA(ctx context.Context) (compliant, known bool, err er
 	if err != nil {
 		return false, false, err
 	}
-	// The answer is a header by all that is known, and a field by hearsay.
+	// isMfaCompliant is documented as a response header; some reports show a body
+	// field, so both are accepted.
 	var body struct {
 		Compliant *bool `json:"isMfaCompliant"`
 	}

@@ -34,9 +34,9 @@ func (c *clockSkew) note(header http.Header, sent, now time.Time) {
 }
 
 // ClockSkew returns how far this machine's clock is ahead of Microsoft's, or
-// behind it if negative, as the last answer tells by its header Date. What may be
+// behind it if negative, by the Date header of the last response. What may be
 // due to the header's resolution of a second, or to the call's length, is none.
-// It says known = false before the first answer with such a header.
+// known is false before the first response with such a header.
 func (c *Client) ClockSkew() (ahead time.Duration, known bool) {
 	c.clockSkew.mu.Lock()
 	defer c.clockSkew.mu.Unlock()

@@ -20,12 +20,12 @@ const (
 	maxEmptyPages = 10
 )
 
-// ErrTruncated says that a list was ended because its pages went round in a
+// ErrTruncated is returned for a list that was ended because its pages went round in a
 // circle or never came to an end.
 var ErrTruncated = errors.New("the list's pages have no end")
 
 // pages reads a list page by page, and yields of each page what no earlier one
-// had. An error comes last. The key tells items apart, so that a page which brings
+// had. An error comes last. The key identifies an item, so that a page which brings
 // nothing new can be recognised.
 func pages[T any](ctx context.Context, c *Client, first request, key func(T) string) iter.Seq2[[]T, error] {
 	first.limit = maxCollection
@@ -88,8 +88,8 @@ func (l *list[T]) fresh(items []T) []T {
 	return fresh
 }
 
-// circles says whether going on leads nowhere. A repeated token alone does not
-// say so: a server may move on behind one token.
+// circles reports whether the next page brings nothing new. A repeated token alone
+// does not prove it: a server may move on behind one token.
 func (l *list[T]) circles(next *request) bool {
 	return l.emptyPages > 0 && l.asked[next.position()] || l.emptyPages >= maxEmptyPages
 }
@@ -97,8 +97,7 @@ func (l *list[T]) circles(next *request) bool {
 // position is what the server sees of a page's place in the list.
 func (r request) position() string { return r.header.Get(continuationHeader) + " " + r.path }
 
-// readPage reads one page and says what to ask for the next one, nil after the
-// last.
+// readPage returns one page and the request for the next one, nil after the last.
 func readPage[T any](ctx context.Context, c *Client, first, r request) (page[T], *request, error) {
 	a, err := c.fetch(ctx, r)
 	if err != nil {

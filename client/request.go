@@ -85,7 +85,7 @@ type tries struct {
 	last    *Error // of the server's own
 }
 
-// again says whether to make a call once more. A token that was refused is
+// again reports whether to send the request once more. A token that was rejected is
 // renewed once. Temporary failures are tried again after a while; a refusal for
 // too many calls is, when the gate opens.
 func (c *Client) again(ctx context.Context, t *tries, failure *Error, token string) bool {
@@ -129,7 +129,7 @@ func wait(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// mayRetry says whether the same call may succeed in a moment.
+// mayRetry reports whether the same request may succeed in a moment.
 func (e *Error) mayRetry() bool {
 	switch e.StatusCode {
 	case http.StatusRequestTimeout, http.StatusInternalServerError, http.StatusBadGateway,
@@ -141,7 +141,7 @@ func (e *Error) mayRetry() bool {
 	return false
 }
 
-// mayRenew says whether a new access token may help. It cannot where the
+// mayRenew reports whether a new access token may help. It cannot where the
 // sign-in itself lacks MFA or the audience is wrong.
 func (e *Error) mayRenew() bool {
 	return e.StatusCode == http.StatusUnauthorized && e.Reason == ReasonAuth && e.Code != codeOldAudience
@@ -210,7 +210,7 @@ func (c *Client) roundTrip(req *http.Request, limit int64) (int, []byte, http.He
 	return resp.StatusCode, body, resp.Header, nil
 }
 
-// readError fills in what the answer says of its failure.
+// readError fills in the error that the response states.
 func (c *Client) readError(e *Error, body []byte, header http.Header, token string) {
 	var description string
 	e.Code, description = decodeError(body)

@@ -14,8 +14,8 @@ var tokenLike = regexp.MustCompile(`(?i)bearer\s+\S+|eyJ[\w-]{8,}[\w.-]*`)
 
 const redacted = "[redacted]"
 
-// scrub cuts credentials out of what a server or a library says, and what is
-// too long or not printable.
+// scrub removes credentials from a text of a server or a library, and what is too
+// long or not printable.
 func (t *tokenSource) scrub(s string, more ...string) string {
 	t.mu.Lock()
 	secrets := slices.Concat(more, []string{t.access, t.refresh, t.stored, t.bootstrap.token, t.proof})
@@ -33,7 +33,7 @@ func scrub(s string, secrets []string) string {
 	return printable(tokenLike.ReplaceAllString(s, redacted))
 }
 
-// scrubError keeps the cause, so that it can be asked for, and cleans its text.
+// scrubError keeps the cause for errors.Is, and scrubs its text.
 func (t *tokenSource) scrubError(err error, more ...string) error {
 	return &scrubbed{text: t.scrub(err.Error(), more...), err: err}
 }

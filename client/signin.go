@@ -21,7 +21,7 @@ import (
 // of [Endpoints], because a [Client] never makes it.
 const EndpointDeviceCode Endpoint = "devicecode"
 
-// What holds where the authority does not say it, or says nonsense.
+// Defaults for what the authority does not state, or states wrongly.
 const (
 	defaultCodeLife = 15 * time.Minute
 	maxPollInterval = 3600 // seconds
@@ -41,7 +41,7 @@ type DeviceCode struct {
 // once with the code that the user has to enter, waits until the user has signed
 // in, and writes the refresh token to [Config.RefreshTokenFile], whose mode is
 // then 0600. The file need not exist; its folder has to be writable, which is
-// tried before the user is asked for anything. The application may be a public
+// tried before the user is prompted. The application may be a public
 // client.
 //
 // SignIn ends with the context and with the code. While it waits, it goes on
@@ -158,7 +158,8 @@ func onlyObject(resp *http.Response) *http.Response {
 	return resp
 }
 
-// isWebPage keeps out what a terminal would make another kind of link of.
+// isHTTPURL reports whether the address is an http(s) URL; terminals link other
+// schemes too, and the address comes from a server.
 func isHTTPURL(address string) bool {
 	u, err := url.Parse(address)
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != ""
@@ -246,7 +247,7 @@ func (s *signIn) authenticate(req *http.Request) error {
 	return err
 }
 
-// failure makes an error of what golang.org/x/oauth2 says. Of a body it takes
+// failure returns an error for one of golang.org/x/oauth2. Of a body it takes
 // codes and ids only.
 func (s *signIn) failure(endpoint Endpoint, err error) *Error {
 	var e *Error

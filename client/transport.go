@@ -54,7 +54,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// tracedBody says once, when it is closed, whether it was read without an error.
+// tracedBody reports once, when it is closed, whether it was read without an error.
 type tracedBody struct {
 	io.ReadCloser
 	failed bool

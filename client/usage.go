@@ -52,7 +52,7 @@ type UsageRecord struct {
 	// PercentUsed is the used share of the budget in percent with two decimals
 	// (percentUsed). It passes 100, and is 0 without a budget.
 	PercentUsed float64 `json:"percent_used"`
-	// AzurePlan says whether the customer has an Azure plan (isUpgraded).
+	// AzurePlan reports whether the customer has an Azure plan (isUpgraded).
 	AzurePlan bool `json:"azure_plan"`
 }
 

@@ -8,11 +8,11 @@ import (
 	"io"
 )
 
-// body is what is rendered, in pieces, so that it grows without being copied.
+// chunkBuffer is a buffer in chunks, which grows without being copied.
 type chunkBuffer struct {
 	chunks [][]byte
-	// compressed says that the pieces are a gzip member that has no end yet, and
-	// sum tells of the text in it.
+	// compressed reports whether the chunks are a gzip member without a trailer; sum
+	// is the checksum of its text.
 	compressed bool
 	sum        checksum
 }

@@ -24,15 +24,15 @@ type exposition struct {
 	all   http.Handler // serves everything, freshly gathered
 
 	mu     sync.Mutex
-	latest *rendering // of the snapshot that the last scrape asked for
+	latest *rendering // of the snapshot that the last scrape used
 }
 
 // NewExposition returns the handler that serves what an [Exporter] of the cache
 // and the live registry have. It answers as [promhttp.HandlerFor] does, whose
 // options it takes, except that it knows no compression but gzip.
 //
-// What tells of the customers is rendered once for each format and compression
-// that is asked for, and again when it has changed. What is live follows it, as
+// The families of the customers are rendered once for each requested format and
+// compression, and again when they have changed. The live families follow them, as
 // more of the text or more messages, and within the same gzip member.
 func NewExposition(cache *cache.Cache, live prometheus.Gatherer, opts promhttp.HandlerOpts) http.Handler {
 	opts.OfferedCompressions = []promhttp.Compression{promhttp.Identity, promhttp.Gzip}
@@ -62,8 +62,8 @@ func (e *exposition) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer.end()
 }
 
-// prefixed begins a successful answer with what is rendered in the format and
-// the compression that the handler has negotiated.
+// prependingWriter begins a successful response with the rendered families, in the
+// format and the compression that the handler has negotiated.
 type prependingWriter struct {
 	http.ResponseWriter
 
@@ -136,13 +136,13 @@ func (e *exposition) current() *rendering {
 	return e.latest
 }
 
-// form is what a scraper and the handler agree on.
+// encoding is the negotiated format and compression of a response.
 type encoding struct {
 	format expfmt.Format
 	gzip   bool
 }
 
-// rendering is a snapshot in every form that has been asked for.
+// rendering is a snapshot in every encoding that was requested.
 type rendering struct {
 	snapshot cache.Snapshot
 	log      promhttp.Logger
@@ -151,8 +151,8 @@ type rendering struct {
 	bodies map[encoding]func() *chunkBuffer
 }
 
-// body returns the snapshot in a form. Who asks while it is rendered waits for
-// that, and nobody renders it again.
+// body returns the snapshot in an encoding. It is rendered once; concurrent calls wait
+// for the rendering.
 func (r *rendering) body(f encoding) *chunkBuffer {
 	r.mu.Lock()
 	render, known := r.bodies[f]

@@ -30,8 +30,8 @@ var (
 		"Failed attempts to list the customers or to fetch a customer's usage, after retries.", "reason")
 )
 
-// StatsCollector is the [prometheus.Collector] of how a [Cache] fares. It tells
-// of no customer, and costs the same however many there are.
+// StatsCollector is the [prometheus.Collector] of a cache's own state. It has no
+// series of a customer, so that its cost does not depend on their number.
 type StatsCollector struct{ cache *cache.Cache }
 
 var _ prometheus.Collector = (*StatsCollector)(nil)

@@ -1,3 +1,10 @@
+// Package cache keeps the usage of all customers of a partner up to date.
+//
+// [Cache.Refresh] waits for one refresh, which concurrent calls share: it lists the
+// customers, revalidates the entries by the usage records, and fetches the summaries
+// that are still stale, a bounded number at a time. [Cache.Snapshot] returns the
+// content at any time. A failure keeps the last figures up to [Config.MaxAge], and a
+// file keeps them across restarts.
 package cache
 
 import (
@@ -22,29 +29,29 @@ type Source interface {
 	UsageSummary(ctx context.Context, customerID string) (client.UsageSummary, error)
 	// UsageRecords returns the usage records of all customers in one call.
 	UsageRecords(ctx context.Context) ([]client.UsageRecord, error)
-	// ConcurrencyLimit says how many calls may be in flight now.
+	// ConcurrencyLimit returns how many requests may be in flight now.
 	ConcurrencyLimit() int
-	// RefreshTokenIssued says when the stored refresh token was issued.
+	// RefreshTokenIssued returns when the stored refresh token was issued.
 	RefreshTokenIssued() time.Time
-	// CertificateExpiry says when the application's certificate expires, zero if it
+	// CertificateExpiry returns when the application's certificate expires, zero if it
 	// has none.
 	CertificateExpiry() time.Time
 }
 
 var _ Source = (*client.Client)(nil)
 
-// Config says how a [Cache] keeps up to date.
+// Config is the configuration of a [Cache].
 type Config struct {
-	// Concurrency is the most customers asked for at once, at least 1.
+	// Concurrency is the most customers fetched at once, at least 1.
 	Concurrency int
 	// TTL is the age from which the list of customers and each customer's usage
 	// are fetched again.
 	TTL time.Duration
-	// UsageRecords says whether to ask for the usage records first, and then only
-	// for the usage of those customers whose record differs from what is cached.
+	// UsageRecords reports whether to fetch the usage records first, and then only the
+	// usage of those customers whose record differs from the cached summary.
 	UsageRecords bool
 	// FullRefresh is the age from which a customer's usage is fetched whatever its
-	// record says.
+	// record is.
 	FullRefresh time.Duration
 	// MaxAge is the age from which figures are no longer exposed.
 	MaxAge time.Duration
@@ -60,9 +67,9 @@ type Config struct {
 	Logger log.Logger
 }
 
-// Cache holds what is known of every customer. It asks its Source when it is
-// told to and something is stale, in one refresh at a time that whoever comes
-// meanwhile shares. Create it with [New] and end it with [Cache.Close].
+// Cache holds the usage of every customer. [Cache.Refresh] fetches what is stale from
+// its Source, in one refresh at a time that concurrent calls share. Create it with
+// [New] and end it with [Cache.Close].
 type Cache struct {
 	source    Source
 	cfg       Config
@@ -82,19 +89,19 @@ type Cache struct {
 	listed        bool              // whether the last attempt to list succeeded
 	heldUntil     time.Time         // until when nothing is asked, after a permanent refusal
 	failure       error             // why the last refresh failed as a whole, or nil
-	ready         bool              // whether everybody has been asked for once
+	ready         bool              // whether every customer has been fetched once
 	lastSuccessAt time.Time         // the end of the last whole refresh
 	lastDuration  time.Duration     // the length of the last whole refresh
 	lookups       uint64            // customers looked up by scrapes
 	hits          uint64            // and those of them that were fresh
 	errors        map[client.Reason]uint64
 	causes        map[string]cause // of failures, as last logged
-	// withoutRecords says whether the last usage records could not be used.
+	// withoutRecords reports whether the last usage records were unusable.
 	withoutRecords bool
 }
 
-// NewCache returns a cache that has asked nobody yet. It holds what its file
-// does; a file that cannot be used is set aside with a warning.
+// New returns a cache with the content of its file. It sends no request. A file that
+// cannot be used is set aside with a warning.
 func New(source Source, cfg Config) *Cache {
 	if cfg.Logger == nil {
 		cfg.Logger = log.NewNopLogger()
@@ -135,8 +142,8 @@ func (c *Cache) Refresh(ctx context.Context) {
 	}
 }
 
-// Ready says whether every customer has been asked for once. It stays true
-// whatever fails later.
+// Ready reports whether every customer has been fetched once. It stays true whatever
+// fails later.
 func (c *Cache) Ready() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -147,7 +154,7 @@ func (c *Cache) Ready() bool {
 // known. The cache goes on serving what it holds.
 func (c *Cache) Close() {
 	c.cancel()
-	c.mu.Lock()   // Whoever is starting a refresh has started it then.
+	c.mu.Lock()   // A refresh that is being started has started then.
 	c.mu.Unlock() //nolint:staticcheck // The section is empty on purpose.
 	c.refreshes.Wait()
 	c.save()
@@ -165,7 +172,7 @@ func (c *Cache) join() <-chan struct{} {
 	return c.running
 }
 
-// isDue says whether a refresh has anything to do.
+// isDue reports whether a refresh has anything to do.
 func (c *Cache) isDue(now time.Time) bool { return !now.Before(c.heldUntil) && !now.Before(c.due()) }
 
 // due returns when the list or a customer is due first. It remembers that until
@@ -213,7 +220,7 @@ func (c *Cache) countLookups() {
 	}
 }
 
-// selects says whether the customer is one that the partner wants to see.
+// selects reports whether the customer is in the selection and the shard.
 func (cfg *Config) selects(customer client.Customer) bool {
 	matches := func(re *regexp.Regexp) bool {
 		return re.MatchString(client.CanonicalID(customer.ID)) || re.MatchString(customer.Name) || re.MatchString(customer.Domain)
@@ -224,7 +231,8 @@ func (cfg *Config) selects(customer client.Customer) bool {
 	return cfg.Exclude == nil || !matches(cfg.Exclude)
 }
 
-// selection tells configurations apart that select other customers.
+// selection returns a text that differs between configurations that select other
+// customers.
 func (cfg *Config) selection() string {
 	return fmt.Sprintf("include %v exclude %v shard %d of %d", cfg.Include, cfg.Exclude, cfg.Shard.Index, max(cfg.Shard.Total, 1))
 }

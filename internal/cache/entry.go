@@ -40,12 +40,11 @@ type entry struct {
 	err          error     // why the last attempt failed, nil if it did not
 }
 
-// isDue says whether the customer's usage is to be asked for.
+// isDue reports whether the entry is stale.
 func (e *entry) isDue(now time.Time) bool { return !now.Before(e.dueAt()) }
 
-// dueAt returns from when the customer's usage is to be asked for: when it is
-// old, or when its billing period has ended, since it then says nothing of the
-// present. A customer whose last attempt failed waits for its turn in any case.
+// dueAt returns when the entry becomes stale: at its expiry, or at the end of its
+// billing period if that comes first. After a failure only the retry delay counts.
 func (e *entry) dueAt() time.Time {
 	if end := e.periodEnd(); e.err == nil && !end.IsZero() && end.Before(e.retryAt) {
 		return end
@@ -73,7 +72,7 @@ func (e *entry) periodEnd() time.Time {
 	return time.Time{}
 }
 
-// answered takes over the answer to an attempt. A failure leaves the figures as
+// update records the result of an attempt. A failure leaves the figures as
 // they are.
 func (e *entry) update(figures client.UsageSummary, err error, now time.Time, ttl time.Duration) {
 	e.attemptedAt = now
@@ -98,8 +97,8 @@ func (e *entry) succeeded(status Status, figures *client.UsageSummary, now time.
 // failed takes over a failure to fetch this customer's usage.
 func (e *entry) failed(err error) { e.err, e.status = err, failureStatus(err) }
 
-// passedOver takes over why the customer was not asked for. Who was never asked
-// for is still pending.
+// skip records why the customer was not fetched. A customer that was never fetched
+// stays pending.
 func (e *entry) skip(err error) {
 	e.err = err
 	if e.status != StatusPending {
@@ -132,7 +131,7 @@ func retryDelay(err error, failures int, ttl time.Duration) time.Duration {
 
 // spread returns a random duration below a bound.
 func jitter(bound time.Duration) time.Duration {
-	return rand.N(bound + 1) //nolint:gosec // Nobody gains by foreseeing a refresh.
+	return rand.N(bound + 1) //nolint:gosec // A refresh time need not be unpredictable.
 }
 
 func failureStatus(err error) Status {
@@ -145,8 +144,8 @@ func failureStatus(err error) Status {
 	return StatusError
 }
 
-// isPermanent says whether it takes a person to mend the failure. An answer that
-// cannot be read is not: the next one may be whole.
+// isPermanent reports whether a person must mend the failure. A response that cannot
+// be decoded is not permanent: the next one may be whole.
 func isPermanent(err error) bool {
 	return !client.IsTemporary(err) && client.ReasonOf(err) != client.ReasonDecode
 }

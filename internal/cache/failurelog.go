@@ -13,7 +13,7 @@ import (
 type cause struct {
 	err         error // of the first one hit
 	customers   int   // how many are hit
-	partnerWide bool  // whether it ended a refresh as a whole
+	partnerWide bool  // whether it ended the refresh
 }
 
 // logCauses writes a line for each cause of failures that has appeared since the

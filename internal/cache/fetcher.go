@@ -10,7 +10,7 @@ import (
 )
 
 // fetches are the calls of one refresh for customers' usage, never more at once
-// than configured. Every customer is asked for at most once.
+// than configured. Every customer is fetched at most once.
 type fetcher struct {
 	cache   *Cache
 	breaker *FailFast
@@ -25,8 +25,8 @@ func newFetcher(c *Cache) *fetcher {
 	return f
 }
 
-// ask has the usage of those fetched who were not asked for yet, without waiting
-// for it.
+// enqueue queues a fetch for every entry that this refresh has not fetched yet; it does
+// not block.
 func (f *fetcher) enqueue(entries []*entry) {
 	queue := make([]*entry, 0, len(entries))
 	for _, e := range entries {
@@ -49,14 +49,14 @@ func (f *fetcher) enqueue(entries []*entry) {
 	})
 }
 
-// tally counts the customers that a refresh asked for.
+// result counts the customers that a refresh fetched.
 type result struct{ attempted, failed int }
 
-// good says whether not everybody failed.
+// good reports whether at least one customer was fetched, or none had to be.
 func (t result) good() bool { return t.attempted == 0 || t.attempted > t.failed }
 
-// wait returns how it went when everybody has been asked for, or passed over
-// because the breaker tripped.
+// wait waits until every queued customer is fetched, or skipped because the refresh
+// was aborted, and returns the counts.
 func (f *fetcher) wait() result {
 	f.queues.Wait()
 	_ = f.calls.Wait()
@@ -71,8 +71,8 @@ func (f *fetcher) wait() result {
 	return answers
 }
 
-// fetch asks for one customer's usage. Once the breaker has tripped it asks
-// nobody, and the customer has failed for the breaker's reason.
+// fetch fetches one customer's usage. Once the refresh is aborted it sends no request,
+// and the customer has failed with the cause.
 func (f *fetcher) fetch(e *entry) {
 	c := f.cache
 	if stopped := f.breaker.Stopped(); stopped != nil {
@@ -86,7 +86,7 @@ func (f *fetcher) fetch(e *entry) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.ctx.Err() != nil {
-		return // The cache was closed, which says nothing about the customer.
+		return // The cache was closed, which is no failure of the customer.
 	}
 	f.breaker.Note(err)
 	e.update(figures, err, time.Now(), c.cfg.TTL)

@@ -12,11 +12,10 @@ import (
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
 )
 
-// refresh lists the customers if that is due, has the usage records confirm what
-// is cached, and then asks for the usage of every customer who is due still. Who
-// is new is asked for while the list goes on. It is the one goroutine that the
-// cache starts, and ends with the cache's context. What was learnt is saved when
-// those who wait for the refresh have been let go.
+// refresh lists the customers if the list is stale, revalidates the entries by the
+// usage records, and fetches every entry that is still stale. New customers are fetched
+// while the list is read. It is the one goroutine that the cache starts, and ends with
+// the cache's context. The store is written after the waiting scrapes are released.
 func (c *Cache) refresh() {
 	defer c.save()
 	began := time.Now()
@@ -33,9 +32,8 @@ func (c *Cache) refresh() {
 	c.finish(began, listErr, fetches.breaker.Stopped(), answers)
 }
 
-// finish draws the conclusions of a refresh. It was a whole one if the customers
-// are listed, nothing ended it early, and not everybody who was asked for
-// failed.
+// finish records the result of a refresh. The refresh is a success if the customers
+// are listed, it was not aborted, and at least one fetch succeeded or none was due.
 func (c *Cache) finish(began time.Time, listErr, stopped error, answers result) {
 	now := time.Now()
 	c.mu.Lock()
@@ -60,14 +58,14 @@ func (c *Cache) finish(began time.Time, listErr, stopped error, answers result) 
 	c.logCauses()
 }
 
-// pending says whether anybody has never been asked for.
+// pending reports whether a customer has never been fetched.
 func (c *Cache) pending() bool {
 	return slices.ContainsFunc(c.all(), func(e *entry) bool { return e.status == StatusPending })
 }
 
-// list fetches the list of customers if it is due, and has the usage of those who
-// are new fetched meanwhile: a long list takes many calls, one after the other.
-// Only a complete list removes anybody.
+// list fetches the list of customers if it is stale, and queues fetches of the new
+// customers meanwhile: a long list takes many requests, one after the other.
+// Only a complete list removes customers.
 func (c *Cache) list(fetches *fetcher) error {
 	c.mu.Lock()
 	due := !time.Now().Before(c.listDueAt)

@@ -10,10 +10,10 @@ import (
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
 )
 
-// confirm asks for the usage records of all customers, which take one call, and
-// lets those who are recorded with the figures that are cached count as fetched.
-// The others are fetched as if there were no records, and so is everybody if the
-// records cannot be had or make no sense.
+// revalidate fetches the usage records of all customers, which take one request, and
+// counts those as fetched whose record has the figures that are cached.
+// The others are fetched as if there were no records, and so are all if the records
+// cannot be fetched or used.
 func (c *Cache) revalidate(began time.Time) {
 	if !c.cfg.UsageRecords || !c.shouldRevalidate(began) {
 		return
@@ -38,7 +38,7 @@ func (c *Cache) revalidate(began time.Time) {
 	c.changed()
 }
 
-// worthRecords says whether the records can save a refresh any calls.
+// shouldRevalidate reports whether the records can save requests.
 func (c *Cache) shouldRevalidate(began time.Time) bool {
 	now := time.Now()
 	c.mu.Lock()
@@ -52,7 +52,7 @@ func (c *Cache) shouldRevalidate(began time.Time) bool {
 	return saved > 1
 }
 
-// sensible returns the records by customer, or why they cannot be relied on.
+// indexRecords returns the records by customer, or why they cannot be used.
 func (c *Cache) indexRecords(records []client.UsageRecord, err error) (map[string]client.UsageRecord, error) {
 	if err != nil {
 		c.errors[client.ReasonOf(err)]++
@@ -76,7 +76,7 @@ func (c *Cache) indexRecords(records []client.UsageRecord, err error) (map[strin
 	return byID, nil
 }
 
-// tellRecords logs when the records stop to be usable, and when they are again.
+// logRecords logs when the records stop to be usable, and when they are again.
 func (c *Cache) logRecords(err error) {
 	if failed := err != nil; failed == c.withoutRecords {
 		return
@@ -89,7 +89,7 @@ func (c *Cache) logRecords(err error) {
 	_ = level.Warn(c.cfg.Logger).Log("msg", "the usage records cannot be used, fetching customer by customer", "reason", client.ReasonOf(err), "err", err)
 }
 
-// mayBeConfirmed says whether a record can take the place of a call: there are
+// isRevalidatable reports whether a record can take the place of a request: there are
 // figures of the present billing period, and they were fetched not too long ago.
 func (e *entry) isRevalidatable(now time.Time, fullRefresh time.Duration) bool {
 	return e.status == StatusOK && !e.periodEnded(now) && now.Sub(e.summarizedAt) < fullRefresh

@@ -64,7 +64,7 @@ func newStore(path, owner string, logger log.Logger) *store {
 }
 
 // load returns what the file holds, nil if there is no file. One that cannot be
-// used is set aside, so that nobody loses what it might still tell a person.
+// used is set aside, so that its content is not lost.
 func (f *store) load() *saved {
 	content, err := os.ReadFile(f.path)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -210,7 +210,7 @@ func TestLoginFails(t *testing.T) {
 		{
 			"expired", refuses("expired_token", 70019, "The code expired."),
 			`FAIL  sign-in    token: HTTP 400: code AADSTS70019: expired_token ` + ids + `
-                 hint: the code expired before anybody signed in: start the sign-in again, and enter the new code before it expires
+                 hint: the code expired before the user signed in: start the sign-in again, and enter the new code before it expires
 `,
 		},
 		{

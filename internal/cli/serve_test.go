@@ -274,7 +274,7 @@ azure_csp_customer_billing_period_start_timestamp_seconds{customer_id="65726577-
 azure_csp_customer_budget{currency="",customer_id="00000000-0000-4000-8000-00000000000d",customer_name="Credit"} 20.5
 azure_csp_customer_budget{currency="GBP",customer_id="44908a11-641b-4c53-b7fc-0f2bfca8a581",customer_name="Modern Azure Customer UK"} 97
 azure_csp_customer_budget{currency="USD",customer_id="65726577-c208-40fd-9735-8c85ac9cac68",customer_name="600 test"} 300
-# HELP azure_csp_customer_fetch_success Whether the last attempt to fetch the customer's usage succeeded. To learn that there is none is a success.
+# HELP azure_csp_customer_fetch_success Whether the last attempt to fetch the customer's usage succeeded; a customer without usage counts as a success.
 # TYPE azure_csp_customer_fetch_success gauge
 azure_csp_customer_fetch_success{customer_id="00000000-0000-4000-8000-000000000003",customer_name="No Budget"} 1
 azure_csp_customer_fetch_success{customer_id="00000000-0000-4000-8000-000000000004",customer_name="No Usage, 400"} 1
@@ -325,7 +325,7 @@ azure_csp_customer_usage_last_modified_timestamp_seconds{customer_id="00000000-0
 azure_csp_customer_usage_last_modified_timestamp_seconds{customer_id="00000000-0000-4000-8000-00000000000d",customer_name="Credit"} 1.568826566e+09
 azure_csp_customer_usage_last_modified_timestamp_seconds{customer_id="44908a11-641b-4c53-b7fc-0f2bfca8a581",customer_name="Modern Azure Customer UK"} 1.56882656616e+09
 azure_csp_customer_usage_last_modified_timestamp_seconds{customer_id="65726577-c208-40fd-9735-8c85ac9cac68",customer_name="600 test"} 1.4564797745130558e+09
-# HELP azure_csp_customers Customers by state, which is told by the last attempt to fetch their usage.
+# HELP azure_csp_customers Customers by state, as of the last attempt to fetch their usage.
 # TYPE azure_csp_customers gauge
 azure_csp_customers{status="error"} 4
 azure_csp_customers{status="no_access"} 1

@@ -70,14 +70,14 @@ type Config struct {
 
 // Client calls Partner Center for one partner. Create it with [New].
 type Client struct {
-	base     *url.URL
-	agent    string
-	timeout  time.Duration
-	logger   log.Logger
-	throttle *throttle.Throttle
-	clock    clock
-	http     *http.Client // of the API
-	tokens   *tokens
+	base        *url.URL
+	agent       string
+	timeout     time.Duration
+	logger      log.Logger
+	throttle    *throttle.Throttle
+	clockSkew   clockSkew
+	http        *http.Client // of the API
+	tokenSource *tokenSource
 }
 
 // New returns a client that has read the refresh token but called nobody. It
@@ -101,8 +101,8 @@ func New(cfg Config) (*Client, error) {
 		logger:   cfg.Logger,
 		throttle: throttle.New(cfg.Concurrency, func(closed bool, wait time.Duration) { logThrottling(cfg.Logger, closed, wait) }),
 	}
-	c.http = newHTTPClient(&transport{base: cfg.Transport, throttle: c.throttle, clock: &c.clock, trace: cfg.Trace})
-	if c.tokens, err = newTokens(cfg, c); err != nil {
+	c.http = newHTTPClient(&transport{base: cfg.Transport, throttle: c.throttle, clockSkew: &c.clockSkew, trace: cfg.Trace})
+	if c.tokenSource, err = newTokenSource(cfg, c); err != nil {
 		return nil, err
 	}
 	for _, file := range cfg.secretFiles() {
@@ -137,11 +137,11 @@ func (c *Client) ConcurrencyLimit() int { return c.throttle.Limit() }
 // RefreshTokenIssued returns when the stored refresh token was issued: when it
 // was last rotated, or when the file was written that it was read from. Before
 // there is one, it is that of the seed.
-func (c *Client) RefreshTokenIssued() time.Time { return c.tokens.issued() }
+func (c *Client) RefreshTokenIssued() time.Time { return c.tokenSource.issued() }
 
 // CertificateExpiry returns when the certificate expires that was read last, or
 // zero if the application has none.
-func (c *Client) CertificateExpiry() time.Time { return c.tokens.certificateExpiry() }
+func (c *Client) CertificateExpiry() time.Time { return c.tokenSource.certificateExpiry() }
 
 // closeTimeout bounds how long Close waits for an exchange of tokens.
 const closeTimeout = 2 * time.Second
@@ -150,15 +150,15 @@ const closeTimeout = 2 * time.Second
 // stored the rotated refresh token, and closes idle connections. End the calls
 // first.
 func (c *Client) Close() {
-	defer time.AfterFunc(closeTimeout, c.tokens.abandon).Stop()
-	c.tokens.exchanges.Wait()
+	defer time.AfterFunc(closeTimeout, c.tokenSource.abandon).Stop()
+	c.tokenSource.exchanges.Wait()
 	c.http.CloseIdleConnections()
 }
 
 // Authenticate makes sure that there is a valid access token, and gets one if
 // there is none.
 func (c *Client) Authenticate(ctx context.Context) error {
-	_, err := c.tokens.get(ctx)
+	_, err := c.tokenSource.get(ctx)
 	return err
 }
 

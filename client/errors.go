@@ -267,7 +267,7 @@ func IsPermission(err error) bool { return isA(err, ReasonPermission) }
 
 // IsEverybodys says that a refusal lies with the sign-in or the application, so
 // that it would meet any other customer too.
-func IsEverybodys(err error) bool {
+func IsPartnerWide(err error) bool {
 	e, ok := errors.AsType[*Error](err)
 	return ok && (e.CustomerID == "" || slices.Contains([]string{codeWrongRole, codeAppOnly, "900308", "900309"}, e.Code))
 }

@@ -17,7 +17,7 @@ const (
 	maxPages = 1000
 	// maxBarrenPages is how many pages in a row may bring nothing new before
 	// their chain is taken for endless.
-	maxBarrenPages = 10
+	maxEmptyPages = 10
 )
 
 // ErrTruncated says that a list was ended because its pages went round in a
@@ -67,10 +67,10 @@ func collect[T any](pages iter.Seq2[[]T, error]) ([]T, error) {
 
 // list is what was read so far.
 type list[T any] struct {
-	key    func(T) string
-	known  map[string]bool
-	asked  map[string]bool // positions
-	barren int             // pages in a row that brought nothing new
+	key        func(T) string
+	known      map[string]bool
+	asked      map[string]bool // positions
+	emptyPages int             // pages in a row that brought nothing new
 }
 
 // fresh returns the items that no earlier page had, and those without a key.
@@ -81,9 +81,9 @@ func (l *list[T]) fresh(items []T) []T {
 			l.known[key] = true
 		}
 	}
-	l.barren++
+	l.emptyPages++
 	if len(fresh) > 0 {
-		l.barren = 0
+		l.emptyPages = 0
 	}
 	return fresh
 }
@@ -91,7 +91,7 @@ func (l *list[T]) fresh(items []T) []T {
 // circles says whether going on leads nowhere. A repeated token alone does not
 // say so: a server may move on behind one token.
 func (l *list[T]) circles(next *request) bool {
-	return l.barren > 0 && l.asked[next.position()] || l.barren >= maxBarrenPages
+	return l.emptyPages > 0 && l.asked[next.position()] || l.emptyPages >= maxEmptyPages
 }
 
 // position is what the server sees of a page's place in the list.
@@ -106,11 +106,14 @@ func readPage[T any](ctx context.Context, c *Client, first, r request) (page[T],
 	}
 	p, err := decodePage[T](a.body)
 	if err != nil {
-		return p, nil, c.badAnswer(r, a, err)
+		return p, nil, c.badResponse(r, a, err)
 	}
 	next, err := c.nextPage(first, p.Links.Next.URI, p.token())
+	if err == nil && next == nil && r.position() == first.position() {
+		err = p.checkWhole(first.endpoint)
+	}
 	if err != nil {
-		return p, nil, c.badAnswer(r, a, err)
+		return p, nil, c.badResponse(r, a, err)
 	}
 	return p, next, nil
 }

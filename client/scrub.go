@@ -16,9 +16,9 @@ const redacted = "[redacted]"
 
 // scrub cuts credentials out of what a server or a library says, and what is
 // too long or not printable.
-func (t *tokens) scrub(s string, more ...string) string {
+func (t *tokenSource) scrub(s string, more ...string) string {
 	t.mu.Lock()
-	secrets := slices.Concat(more, []string{t.access, t.refresh, t.stored, t.seed.token, t.proof})
+	secrets := slices.Concat(more, []string{t.access, t.refresh, t.stored, t.bootstrap.token, t.proof})
 	t.mu.Unlock()
 	return scrub(s, secrets)
 }
@@ -34,7 +34,7 @@ func scrub(s string, secrets []string) string {
 }
 
 // scrubError keeps the cause, so that it can be asked for, and cleans its text.
-func (t *tokens) scrubError(err error, more ...string) error {
+func (t *tokenSource) scrubError(err error, more ...string) error {
 	return &scrubbed{text: t.scrub(err.Error(), more...), err: err}
 }
 

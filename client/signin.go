@@ -77,11 +77,11 @@ func SignIn(ctx context.Context, cfg Config, show func(DeviceCode)) error {
 
 // signIn is one device code flow.
 type signIn struct {
-	cfg     Config
-	flow    oauth2.Config
-	secrets []string // that have been sent, to be kept out of errors
-	status  int      // of the last answer, 0 if none arrived whole
-	hiccup  *Error   // why the last poll found nothing out, nil if it did
+	cfg       Config
+	flow      oauth2.Config
+	secrets   []string // that have been sent, to be kept out of errors
+	status    int      // of the last answer, 0 if none arrived whole
+	transient *Error   // why the last poll found nothing out, nil if it did
 }
 
 func newSignIn(cfg Config, login *url.URL) *signIn {
@@ -138,7 +138,7 @@ func (s *signIn) begin(ctx context.Context) (*oauth2.DeviceAuthResponse, error) 
 	if err != nil {
 		return nil, s.failure(EndpointDeviceCode, err)
 	}
-	if code.DeviceCode == "" || code.UserCode == "" || !isWebPage(code.VerificationURI) {
+	if code.DeviceCode == "" || code.UserCode == "" || !isHTTPURL(code.VerificationURI) {
 		return nil, s.failure(EndpointDeviceCode, errors.New("a field is missing"))
 	}
 	s.secrets = append(s.secrets, code.DeviceCode)
@@ -159,7 +159,7 @@ func onlyObject(resp *http.Response) *http.Response {
 }
 
 // isWebPage keeps out what a terminal would make another kind of link of.
-func isWebPage(address string) bool {
+func isHTTPURL(address string) bool {
 	u, err := url.Parse(address)
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != ""
 }
@@ -181,8 +181,8 @@ func (s *signIn) poll(ctx context.Context, code *oauth2.DeviceAuthResponse) (*oa
 		return nil, &Error{Endpoint: EndpointToken, Reason: reasonOfCause(ctx.Err()), Err: ctx.Err()}
 	case !errors.Is(err, context.DeadlineExceeded):
 		return nil, s.failure(EndpointToken, err)
-	case s.hiccup != nil:
-		return nil, s.hiccup
+	case s.transient != nil:
+		return nil, s.transient
 	}
 	return nil, &Error{Endpoint: EndpointToken, Reason: ReasonAuth, Description: codeExpired}
 }
@@ -199,10 +199,10 @@ func (s *signIn) bridge(resp *http.Response, err error) (*http.Response, error) 
 		failed = tokenRefusal(resp.StatusCode, resp.Header, peek(resp))
 		failed.Endpoint = EndpointToken
 	}
-	if s.hiccup = nil; failed == nil || !IsTemporary(failed) {
+	if s.transient = nil; failed == nil || !IsTemporary(failed) {
 		return resp, err
 	}
-	s.hiccup = failed
+	s.transient = failed
 	return &http.Response{
 		StatusCode: http.StatusBadRequest,
 		Header:     http.Header{"Content-Type": {"application/json"}},
@@ -221,7 +221,7 @@ func (s *signIn) send(req *http.Request, endpoint Endpoint) (*http.Response, err
 		return nil, err
 	}
 	done := s.cfg.Trace(endpoint)
-	resp, err := statusTransport{base: s.cfg.Transport, clock: &clock{}, status: &s.status}.RoundTrip(req)
+	resp, err := statusTransport{base: s.cfg.Transport, clockSkew: &clockSkew{}, status: &s.status}.RoundTrip(req)
 	done(s.status)
 	return resp, err
 }

@@ -82,6 +82,9 @@ azure_csp_customers{status="no_usage"} 1
 azure_csp_customers{status="not_found"} 1
 azure_csp_customers{status="ok"} 2
 azure_csp_customers{status="pending"} 0
+# HELP azure_csp_customers_missing Known customers that the last list of customers lacks, while that list is not yet believed; 0 else.
+# TYPE azure_csp_customers_missing gauge
+azure_csp_customers_missing 0
 # HELP azure_csp_errors_total Failed attempts to list the customers or to fetch a customer's usage, after retries.
 # TYPE azure_csp_errors_total counter
 azure_csp_errors_total{reason="auth"} 0
@@ -127,6 +130,9 @@ azure_csp_customers{status="no_usage"} 0
 azure_csp_customers{status="not_found"} 0
 azure_csp_customers{status="ok"} 0
 azure_csp_customers{status="pending"} 0
+# HELP azure_csp_customers_missing Known customers that the last list of customers lacks, while that list is not yet believed; 0 else.
+# TYPE azure_csp_customers_missing gauge
+azure_csp_customers_missing 0
 # HELP azure_csp_up Whether the last refresh got a token and listed the customers.
 # TYPE azure_csp_up gauge
 azure_csp_up 0

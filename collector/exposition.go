@@ -57,39 +57,39 @@ func (e *exposition) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.all.ServeHTTP(w, r)
 		return
 	}
-	answer := &prefixed{ResponseWriter: w, exposition: e}
+	answer := &prependingWriter{ResponseWriter: w, exposition: e}
 	e.live.ServeHTTP(answer, r)
 	answer.end()
 }
 
 // prefixed begins a successful answer with what is rendered in the format and
 // the compression that the handler has negotiated.
-type prefixed struct {
+type prependingWriter struct {
 	http.ResponseWriter
 
 	exposition *exposition
-	begun      bool
-	prefix     *body
+	started    bool
+	rendered   *chunkBuffer
 	member     *bytes.Buffer // what is live, compressed, until it is joined; nil without compression
 }
 
 // Unwrap makes the writer known to [http.ResponseController].
-func (p *prefixed) Unwrap() http.ResponseWriter { return p.ResponseWriter }
+func (p *prependingWriter) Unwrap() http.ResponseWriter { return p.ResponseWriter }
 
 // WriteHeader is called for errors only: success goes without saying.
-func (p *prefixed) WriteHeader(status int) {
-	p.begun = true
+func (p *prependingWriter) WriteHeader(status int) {
+	p.started = true
 	p.ResponseWriter.WriteHeader(status)
 }
 
-func (p *prefixed) Write(b []byte) (int, error) {
-	if !p.begun {
-		p.begun = true
-		p.prefix = p.exposition.rendered(p.Header())
-		if p.prefix.compressed {
+func (p *prependingWriter) Write(b []byte) (int, error) {
+	if !p.started {
+		p.started = true
+		p.rendered = p.exposition.rendered(p.Header())
+		if p.rendered.compressed {
 			p.member = &bytes.Buffer{}
 		}
-		if err := p.prefix.writeTo(p.ResponseWriter); err != nil {
+		if err := p.rendered.writeTo(p.ResponseWriter); err != nil {
 			return 0, err
 		}
 	}
@@ -102,11 +102,11 @@ func (p *prefixed) Write(b []byte) (int, error) {
 // end joins what is live to the member that the rendered bytes began. A member of
 // its own would be as good to Prometheus, but curl and browsers read the first one
 // only.
-func (p *prefixed) end() {
+func (p *prependingWriter) end() {
 	if p.member == nil {
 		return
 	}
-	joined, err := p.prefix.join(p.member.Bytes())
+	joined, err := p.rendered.join(p.member.Bytes())
 	if err == nil {
 		_, err = p.ResponseWriter.Write(joined)
 	}
@@ -117,8 +117,8 @@ func (p *prefixed) end() {
 
 // rendered returns the families of the customers in the form that the header
 // announces.
-func (e *exposition) rendered(header http.Header) *body {
-	return e.current().body(form{
+func (e *exposition) rendered(header http.Header) *chunkBuffer {
+	return e.current().body(encoding{
 		// No name has anything to escape, whatever a scraper asks for.
 		format: expfmt.Format(header.Get("Content-Type")).WithEscapingScheme(model.NoEscaping),
 		gzip:   header.Get("Content-Encoding") == string(promhttp.Gzip),
@@ -131,13 +131,13 @@ func (e *exposition) current() *rendering {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.latest == nil || !e.cache.IsCurrent(&e.latest.snapshot) {
-		e.latest = &rendering{snapshot: e.cache.Snapshot(), log: e.log, bodies: map[form]func() *body{}}
+		e.latest = &rendering{snapshot: e.cache.Snapshot(), log: e.log, bodies: map[encoding]func() *chunkBuffer{}}
 	}
 	return e.latest
 }
 
 // form is what a scraper and the handler agree on.
-type form struct {
+type encoding struct {
 	format expfmt.Format
 	gzip   bool
 }
@@ -148,24 +148,24 @@ type rendering struct {
 	log      promhttp.Logger
 
 	mu     sync.Mutex
-	bodies map[form]func() *body
+	bodies map[encoding]func() *chunkBuffer
 }
 
 // body returns the snapshot in a form. Who asks while it is rendered waits for
 // that, and nobody renders it again.
-func (r *rendering) body(f form) *body {
+func (r *rendering) body(f encoding) *chunkBuffer {
 	r.mu.Lock()
 	render, known := r.bodies[f]
 	if !known {
-		render = sync.OnceValue(func() *body { return r.render(f) })
+		render = sync.OnceValue(func() *chunkBuffer { return r.render(f) })
 		r.bodies[f] = render
 	}
 	r.mu.Unlock()
 	return render()
 }
 
-func (r *rendering) render(f form) *body {
-	b := &body{compressed: f.gzip}
+func (r *rendering) render(f encoding) *chunkBuffer {
+	b := &chunkBuffer{compressed: f.gzip}
 	if !f.gzip {
 		r.encode(b, f.format)
 		return b

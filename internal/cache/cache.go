@@ -69,24 +69,26 @@ type Cache struct {
 	ctx       context.Context //nolint:containedctx // It is the cache's own: a refresh outlives the scrape that began it.
 	cancel    context.CancelFunc
 	refreshes sync.WaitGroup
-	file      *file
+	file      *store
 
-	mu      sync.Mutex
-	entries map[string]*entry // by canonical id
-	version uint64            // counts the changes of the entries
-	nextDue time.Time         // when a refresh is due, zero if that is to be worked out again
-	running chan struct{}     // closed at the end of the refresh under way, nil without one
-	listDue time.Time         // from when the list of customers is fetched again
-	listed  bool              // whether the last attempt to list succeeded
-	held    time.Time         // until when nothing is asked, after a permanent refusal
-	failure error             // why the last refresh failed as a whole, or nil
-	ready   bool              // whether everybody has been asked for once
-	success time.Time         // the end of the last whole refresh
-	took    time.Duration     // the length of the last whole refresh
-	lookups uint64            // customers looked up by scrapes
-	hits    uint64            // and those of them that were fresh
-	errors  map[client.Reason]uint64
-	causes  map[string]cause // of failures, as last logged
+	mu            sync.Mutex
+	entries       map[string]*entry // by canonical id
+	version       uint64            // counts the changes of the entries
+	nextDueAt     time.Time         // when a refresh is due, zero if that is to be worked out again
+	running       chan struct{}     // closed at the end of the refresh under way, nil without one
+	listDueAt     time.Time         // from when the list of customers is fetched again
+	missing       int               // known customers that a suspect list lacks, 0 if the last list was not
+	suspectedAt   time.Time         // when the first of the suspect lists was read
+	listed        bool              // whether the last attempt to list succeeded
+	heldUntil     time.Time         // until when nothing is asked, after a permanent refusal
+	failure       error             // why the last refresh failed as a whole, or nil
+	ready         bool              // whether everybody has been asked for once
+	lastSuccessAt time.Time         // the end of the last whole refresh
+	lastDuration  time.Duration     // the length of the last whole refresh
+	lookups       uint64            // customers looked up by scrapes
+	hits          uint64            // and those of them that were fresh
+	errors        map[client.Reason]uint64
+	causes        map[string]cause // of failures, as last logged
 	// withoutRecords says whether the last usage records could not be used.
 	withoutRecords bool
 }
@@ -109,7 +111,7 @@ func New(source Source, cfg Config) *Cache {
 		causes:  map[string]cause{},
 	}
 	if cfg.File != "" {
-		c.file = newFile(cfg.File, cfg.Owner, cfg.Logger)
+		c.file = newStore(cfg.File, cfg.Owner, cfg.Logger)
 		c.restore(c.file.load(), time.Now())
 	}
 	return c
@@ -164,27 +166,27 @@ func (c *Cache) join() <-chan struct{} {
 }
 
 // isDue says whether a refresh has anything to do.
-func (c *Cache) isDue(now time.Time) bool { return !now.Before(c.held) && !now.Before(c.due()) }
+func (c *Cache) isDue(now time.Time) bool { return !now.Before(c.heldUntil) && !now.Before(c.due()) }
 
 // due returns when the list or a customer is due first. It remembers that until
 // something changes, so that a scrape which finds nothing to do does nothing.
 func (c *Cache) due() time.Time {
-	if !c.nextDue.IsZero() {
-		return c.nextDue
+	if !c.nextDueAt.IsZero() {
+		return c.nextDueAt
 	}
-	c.nextDue = c.listDue
+	c.nextDueAt = c.listDueAt
 	for _, e := range c.entries {
-		if due := e.dueAt(); due.Before(c.nextDue) {
-			c.nextDue = due
+		if due := e.dueAt(); due.Before(c.nextDueAt) {
+			c.nextDueAt = due
 		}
 	}
-	return c.nextDue
+	return c.nextDueAt
 }
 
 // changed is called with every change of the entries or of when they are due.
 func (c *Cache) changed() {
 	c.version++
-	c.nextDue = time.Time{}
+	c.nextDueAt = time.Time{}
 }
 
 func (c *Cache) all() []*entry {

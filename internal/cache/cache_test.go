@@ -238,8 +238,8 @@ func TestWhoIsListed(t *testing.T) {
 		want      []string
 		up        bool
 	}{
-		"a complete list removes": {others, nil, []string{"id-0001", "id-0002"}, true},
-		"an empty list is one":    {nil, nil, nil, true},
+		"a complete list removes":  {others, nil, []string{"id-0001", "id-0002"}, true},
+		"an empty list is suspect": {nil, nil, []string{"id-0000", "id-0001"}, true},
 		"a failed list removes nobody": {
 			nil, cachetest.APIError(500, "", client.ReasonServer),
 			[]string{"id-0000", "id-0001"},

@@ -68,7 +68,7 @@ func IsPartnerWide(err error) bool {
 	case client.ReasonAuth, client.ReasonMFA, client.ReasonThrottled, client.ReasonTimeout, client.ReasonNetwork:
 		return true
 	case client.ReasonPermission:
-		return client.IsEverybodys(err)
+		return client.IsPartnerWide(err)
 	case client.ReasonServer, client.ReasonDecode, client.ReasonClient:
 	}
 	return false

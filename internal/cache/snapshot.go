@@ -23,6 +23,9 @@ type Snapshot struct {
 type Stats struct {
 	// Up says whether the last refresh got a token and listed the customers.
 	Up bool
+	// Missing is the number of known customers that the last list lacks, while the
+	// list is not yet believed; 0 else.
+	Missing int
 	// LastSuccess is when the last whole refresh ended, zero before the first.
 	LastSuccess time.Time
 	// LastDuration is how long it took.
@@ -84,8 +87,9 @@ func (c *Cache) Stats() Stats {
 func (c *Cache) health() Stats {
 	return Stats{
 		Up:                 c.listed,
-		LastSuccess:        c.success,
-		LastDuration:       c.took,
+		Missing:            c.missing,
+		LastSuccess:        c.lastSuccessAt,
+		LastDuration:       c.lastDuration,
 		RefreshTokenIssued: c.source.RefreshTokenIssued(),
 		CertificateExpiry:  c.source.CertificateExpiry(),
 		ConcurrencyLimit:   c.source.ConcurrencyLimit(),
@@ -111,8 +115,8 @@ func (e *entry) snapshot(now time.Time, maxAge time.Duration) Customer {
 		Attempted: e.status != StatusPending,
 		Success:   e.status == StatusOK || e.status == StatusNoUsage,
 	}
-	if e.figures != nil && now.Sub(e.fetched) <= maxAge {
-		s.Figures, s.Fetched = e.figures, e.fetched
+	if e.figures != nil && now.Sub(e.fetchedAt) <= maxAge {
+		s.Figures, s.Fetched = e.figures, e.fetchedAt
 	}
 	return s
 }

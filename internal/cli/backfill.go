@@ -20,15 +20,15 @@ import (
 )
 
 const (
-	// backfillStep is between two samples of a series.
+	// backfillStep is the interval between two samples of a series.
 	backfillStep = time.Hour
-	// longestBackfill bounds what is written, to some three million samples.
+	// longestBackfill limits the output to about three million samples.
 	longestBackfill = 400 * 24 * time.Hour
-	// backfillJob is what the example of Prometheus' configuration calls the job.
+	// backfillJob is the job name in the example configuration of Prometheus.
 	backfillJob = "azure_csp"
 )
 
-// backfillPeriod accepts durations as Prometheus spells them.
+// backfillPeriod parses a duration in Prometheus' notation.
 func backfillPeriod(text string) (time.Duration, error) {
 	d, err := model.ParseDuration(text)
 	if err != nil {
@@ -40,14 +40,14 @@ func backfillPeriod(text string) (time.Duration, error) {
 	return time.Duration(d), nil
 }
 
-// history is what a Prometheus would have scraped from the demo.
+// history holds the samples that Prometheus would have scraped from the demo.
 type history struct {
 	instance  string
 	snapshots []cache.Snapshot
 	times     []time.Time
 }
 
-// newHistory has a snapshot for each full hour of a period.
+// newHistory returns a history with a snapshot for each full hour of a period.
 func newHistory(fleet []simulator.Customer, instance string, now time.Time, period time.Duration) *history {
 	h := &history{instance: instance}
 	last := now.UTC().Truncate(backfillStep)
@@ -58,7 +58,7 @@ func newHistory(fleet []simulator.Customer, instance string, now time.Time, peri
 	return h
 }
 
-// snapshotAt returns what a cache that had just asked for everybody would hold.
+// snapshotAt returns the snapshot of a cache that has just fetched all customers.
 func snapshotAt(fleet []simulator.Customer, t time.Time) cache.Snapshot {
 	var s cache.Snapshot
 	for _, simulated := range fleet {
@@ -80,8 +80,8 @@ func snapshotAt(fleet []simulator.Customer, t time.Time) cache.Snapshot {
 	return s
 }
 
-// write writes the history as OpenMetrics: family by family, and in each of them
-// series by series, as the format asks for.
+// write writes the history as OpenMetrics, grouped by family and series as the
+// format requires.
 func (h *history) write(w io.Writer) error {
 	buffered := bufio.NewWriter(w)
 	encoder := expfmt.NewEncoder(buffered, expfmt.NewFormat(expfmt.TypeOpenMetrics))
@@ -102,7 +102,7 @@ func (h *history) write(w io.Writer) error {
 	return buffered.Flush()
 }
 
-// family returns one family with the samples of all times.
+// family returns the i-th family with its samples of all times.
 func (h *history) family(i int) (*dto.MetricFamily, error) {
 	var all *dto.MetricFamily
 	for n := range h.snapshots {
@@ -127,7 +127,7 @@ func (h *history) family(i int) (*dto.MetricFamily, error) {
 	return all, nil
 }
 
-// scraped adds what Prometheus adds to a scrape.
+// scraped adds the time and the labels that Prometheus adds to a scrape.
 func (h *history) scraped(metrics []*dto.Metric, at time.Time) {
 	job, instance, milliseconds := backfillJob, h.instance, at.UnixMilli()
 	jobName, instanceName := "job", "instance"
@@ -141,7 +141,7 @@ func labelsOf(m *dto.Metric) string {
 	var b strings.Builder
 	for _, pair := range m.GetLabel() {
 		b.WriteString(pair.GetValue())
-		b.WriteByte(0xff) // No value has it, since values are UTF-8.
+		b.WriteByte(0xff) // Values are UTF-8, which lacks this byte.
 	}
 	return b.String()
 }

@@ -12,21 +12,21 @@ import (
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
 )
 
-// maxProbes is how many customers are asked for their usage until one has some.
+// maxProbes is the maximum number of customers whose usage is requested.
 const maxProbes = 20
 
-var errChecksFailed = errors.New("not everything is in order")
+var errChecksFailed = errors.New("some checks failed")
 
-// Entra ID bears a clock that is up to five minutes wrong.
+// Entra ID tolerates a clock skew of up to five minutes.
 const (
 	tolerableSkew  = 5 * time.Minute
 	noticeableSkew = 30 * time.Second
 )
 
-// renewInTime is how long before its end a certificate is worth a note.
-const renewInTime = 30 * 24 * time.Hour
+// expiryNotice is the time before the expiry of a certificate from which it is noted.
+const expiryNotice = 30 * 24 * time.Hour
 
-// checkCommand says what is in order and what is not.
+// checkCommand checks credentials, permissions and data.
 type checkCommand struct{ partner partnerFlags }
 
 func newCheck(to flagger) *checkCommand {
@@ -45,17 +45,17 @@ func (c *checkCommand) run(ctx context.Context, env *environment) error {
 	return examine(ctx, cfg, report)
 }
 
-// examine reports whether credentials, permissions and data are in order.
+// examine checks credentials, permissions and data, and reports each step.
 func examine(ctx context.Context, cfg client.Config, report *report) error {
 	calls := &callCount{}
 	cfg.Trace = calls.trace
-	partner, err := client.New(cfg)
+	c, err := client.New(cfg)
 	if err != nil {
 		return err
 	}
-	defer partner.Close()
-	report.ok("files", "the credentials can be read, and the refresh token can be replaced")
-	e := &examination{partner, calls, report}
+	defer c.Close()
+	report.ok("files", "the credential files are readable, and the refresh token file is replaceable")
+	e := &examination{c, calls, report}
 	e.certificate(time.Now())
 	e.run(ctx)
 	if report.failed {
@@ -64,7 +64,7 @@ func examine(ctx context.Context, cfg client.Config, report *report) error {
 	return nil
 }
 
-// callCount counts the calls of the API, and those that were refused.
+// callCount counts the requests, and those that were throttled.
 type callCount struct{ all, throttled atomic.Int64 }
 
 func (c *callCount) trace(client.Endpoint) func(int) {
@@ -76,37 +76,37 @@ func (c *callCount) trace(client.Endpoint) func(int) {
 	}
 }
 
-// examination is what "check" asks Microsoft.
+// examination holds the checks that send requests.
 type examination struct {
-	partner *client.Client
-	calls   *callCount
-	report  *report
+	c      *client.Client
+	calls  *callCount
+	report *report
 }
 
-// certificate says how long it lasts, if the application has one.
+// certificate checks the expiry of the client certificate, if there is one.
 func (e *examination) certificate(now time.Time) {
-	expiry := e.partner.CertificateExpiry()
+	expiry := e.c.CertificateExpiry()
 	text := "the certificate is valid until " + expiry.UTC().Format(time.DateOnly)
 	switch {
 	case expiry.IsZero():
 	case !now.Before(expiry):
 		e.report.failed = true
 		e.report.line("FAIL", "cert", "the certificate expired on "+expiry.UTC().Format(time.DateOnly))
-		e.report.line("", "", "hint: register a new one with the application, and replace certificate and key file")
-	case expiry.Sub(now) < renewInTime:
-		e.report.note("cert", text+": renew it in time")
+		e.report.line("", "", "hint: add a new certificate to the app registration, and replace the certificate and key files")
+	case expiry.Sub(now) < expiryNotice:
+		e.report.note("cert", text+"; renew it soon")
 	default:
 		e.report.ok("cert", text)
 	}
 }
 
-// run takes the steps in the order in which each one needs those before.
+// run performs the steps. Each one needs those before it.
 func (e *examination) run(ctx context.Context) {
-	err := e.partner.Authenticate(ctx)
+	err := e.c.Authenticate(ctx)
 	if err != nil {
 		e.report.fail("token", err)
 	} else {
-		e.report.ok("token", "the authority exchanged the refresh token for an access token")
+		e.report.ok("token", "the refresh token was exchanged for an access token")
 	}
 	e.clock()
 	if err != nil {
@@ -117,7 +117,7 @@ func (e *examination) run(ctx context.Context) {
 		e.report.skip("customers", "role", "usage", "budgets", "throttle")
 		return
 	}
-	customers, err := e.partner.Customers(ctx)
+	customers, err := e.c.Customers(ctx)
 	if err != nil {
 		e.report.fail("customers", err)
 		e.report.skip("role", "usage", "budgets", "throttle")
@@ -132,9 +132,9 @@ func (e *examination) run(ctx context.Context) {
 	e.throttle()
 }
 
-// clock tells a clock that is wrong. It says nothing where nobody answered.
+// clock compares this machine's clock with Microsoft's.
 func (e *examination) clock() {
-	ahead, known := e.partner.ClockSkew()
+	ahead, known := e.c.ClockSkew()
 	direction := "ahead of"
 	if ahead < 0 {
 		direction = "behind"
@@ -142,11 +142,11 @@ func (e *examination) clock() {
 	wrong := fmt.Sprintf("this machine's clock is %s %s Microsoft's", ahead.Abs().Round(10*time.Second), direction)
 	switch {
 	case !known:
-		e.report.note("clock", "nobody has told the time")
+		e.report.note("clock", "unknown, as there was no response")
 	case ahead.Abs() >= tolerableSkew:
 		e.report.failed = true
 		e.report.line("FAIL", "clock", wrong)
-		e.report.line("", "", "hint: synchronise it, for instance with systemd-timesyncd or chrony")
+		e.report.line("", "", "hint: synchronise the clock, for instance with systemd-timesyncd or chrony")
 	case ahead.Abs() >= noticeableSkew:
 		e.report.note("clock", wrong)
 	default:
@@ -154,24 +154,24 @@ func (e *examination) clock() {
 	}
 }
 
-// mfa says whether it is worth going on.
+// mfa reports whether the next steps can be performed.
 func (e *examination) mfa(ctx context.Context) bool {
-	compliant, known, err := e.partner.ValidateMFA(ctx)
+	compliant, known, err := e.c.ValidateMFA(ctx)
 	switch {
-	case err != nil, !known: // What is wrong besides MFA, the next step finds.
-		e.report.note("mfa", "Partner Center does not say whether the sign-in had MFA")
+	case err != nil, !known: // The next step finds other causes.
+		e.report.note("mfa", "Partner Center does not report whether the sign-in used MFA")
 	case !compliant:
-		e.report.fail("mfa", &client.Error{Endpoint: client.EndpointCustomers, Reason: client.ReasonMFA, Description: "the sign-in had no MFA"})
+		e.report.fail("mfa", &client.Error{Endpoint: client.EndpointCustomers, Reason: client.ReasonMFA, Description: "the sign-in did not use MFA"})
 		return false
 	default:
-		e.report.ok("mfa", "the sign-in had MFA")
+		e.report.ok("mfa", "the sign-in used MFA")
 	}
 	return true
 }
 
-// usage asks customer after customer until one has usage, because single
-// customers may have none or be out of reach. It says whether it is worth going
-// on.
+// usage requests the usage of one customer after another until one has some, as
+// single customers may have none or be inaccessible. It reports whether the next
+// steps can be performed.
 func (e *examination) usage(ctx context.Context, customers []client.Customer) bool {
 	probed := customers[:min(len(customers), maxProbes)]
 	found, without, err := e.firstUsage(ctx, probed)
@@ -180,26 +180,26 @@ func (e *examination) usage(ctx context.Context, customers []client.Customer) bo
 		e.report.skip("usage")
 		return false
 	}
-	e.report.ok("role", "nothing says that the user may not read the usage")
+	e.report.ok("role", "no request was rejected for a missing role")
 	switch {
 	case found != "":
 		e.report.ok("usage", found)
 	case without > 0 || err == nil:
-		e.report.note("usage", fmt.Sprintf("usage may be read, but none of the first %d customers has any", len(probed)))
+		e.report.note("usage", fmt.Sprintf("none of the first %d customers has usage", len(probed)))
 	default:
 		e.report.fail("usage", err)
 	}
 	return true
 }
 
-// firstUsage returns what the first customer with usage has spent, how many have
-// none, and the last failure.
+// firstUsage describes the usage of the first customer that has some, and returns
+// the number of those without and the last error that concerned one customer.
 func (e *examination) firstUsage(ctx context.Context, customers []client.Customer) (found string, without int, last error) {
 	for _, customer := range customers {
-		summary, err := e.partner.UsageSummary(ctx, customer.ID)
+		summary, err := e.c.UsageSummary(ctx, customer.ID)
 		switch {
 		case err == nil:
-			return fmt.Sprintf("%q has spent %.2f %s in the current billing period", customer.Name, summary.TotalCost, summary.Currency), without, nil
+			return fmt.Sprintf("%q has a cost of %.2f %s in the current billing period", customer.Name, summary.TotalCost, summary.Currency), without, nil
 		case client.IsNoUsage(err):
 			without++
 		case isOneCustomers(err):
@@ -211,12 +211,12 @@ func (e *examination) firstUsage(ctx context.Context, customers []client.Custome
 	return "", without, last
 }
 
-// budgets counts the customers with a budget. The exporter does without the
-// records that tell it.
+// budgets counts the customers with a budget. The exporter works without the usage
+// records, so that an error is only noted.
 func (e *examination) budgets(ctx context.Context) {
-	records, err := e.partner.UsageRecords(ctx)
+	records, err := e.c.UsageRecords(ctx)
 	if err != nil {
-		e.report.note("budgets", "not known, since the usage records cannot be had: "+err.Error())
+		e.report.note("budgets", "unknown, as the usage records cannot be read: "+err.Error())
 		return
 	}
 	with := 0
@@ -234,7 +234,7 @@ func (e *examination) budgets(ctx context.Context) {
 }
 
 func (e *examination) throttle() {
-	text := fmt.Sprintf("%d of %d calls were refused as too many, %d may be in flight now", e.calls.throttled.Load(), e.calls.all.Load(), e.partner.ConcurrencyLimit())
+	text := fmt.Sprintf("%d of %d requests were throttled, current concurrency limit %d", e.calls.throttled.Load(), e.calls.all.Load(), e.c.ConcurrencyLimit())
 	if e.calls.throttled.Load() > 0 {
 		e.report.note("throttle", text)
 		return
@@ -242,13 +242,13 @@ func (e *examination) throttle() {
 	e.report.ok("throttle", text)
 }
 
-// isOneCustomers says whether a failure says nothing about other customers.
+// isOneCustomers reports whether an error concerns a single customer only.
 func isOneCustomers(err error) bool {
 	e, ok := errors.AsType[*client.Error](err)
 	return client.IsNotFound(err) || ok && e.Code == client.CodeNoRelationship
 }
 
-// report prints a line a step, and what to do where one failed.
+// report prints a line for each step, and a hint for each failed one.
 type report struct {
 	w      io.Writer
 	failed bool
@@ -268,7 +268,7 @@ func (r *report) fail(step string, err error) {
 
 func (r *report) skip(steps ...string) {
 	for _, step := range steps {
-		r.line("skip", step, "not tried, because of the failure above")
+		r.line("skip", step, "skipped because of the failure above")
 	}
 }
 

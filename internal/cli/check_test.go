@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cli/clitest"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client/simulator"
@@ -48,14 +50,14 @@ func TestCheckReports(t *testing.T) {
 			map[string]http.HandlerFunc{
 				listPath: lists("Contoso \"Labs\"", "Fabrikam"), "/v1/customers/c0/usagesummary": says(200, `{"totalCost":12.345,"currencyCode":"EUR"}`),
 			},
-			`ok    token      the authority exchanged the refresh token for an access token
+			`ok    token      the refresh token was exchanged for an access token
 ok    clock      this machine's clock agrees with Microsoft's
-ok    mfa        the sign-in had MFA
+ok    mfa        the sign-in used MFA
 ok    customers  Partner Center lists 2 customers
-ok    role       nothing says that the user may not read the usage
-ok    usage      "Contoso \"Labs\"" has spent 12.35 EUR in the current billing period
+ok    role       no request was rejected for a missing role
+ok    usage      "Contoso \"Labs\"" has a cost of 12.35 EUR in the current billing period
 note  budgets    1 of 2 customers with usage have a budget
-ok    throttle   0 of 5 calls were refused as too many, 8 may be in flight now
+ok    throttle   0 of 5 requests were throttled, current concurrency limit 8
 `, false,
 		},
 		{
@@ -64,12 +66,12 @@ ok    throttle   0 of 5 calls were refused as too many, 8 may be in flight now
 			`FAIL  token      token: HTTP 400: code AADSTS7000215: invalid_client ` + ids + `
                  hint: the client secret is wrong: create a new client secret in the app registration and write it to the client secret file
 ok    clock      this machine's clock agrees with Microsoft's
-skip  mfa        not tried, because of the failure above
-skip  customers  not tried, because of the failure above
-skip  role       not tried, because of the failure above
-skip  usage      not tried, because of the failure above
-skip  budgets    not tried, because of the failure above
-skip  throttle   not tried, because of the failure above
+skip  mfa        skipped because of the failure above
+skip  customers  skipped because of the failure above
+skip  role       skipped because of the failure above
+skip  usage      skipped because of the failure above
+skip  budgets    skipped because of the failure above
+skip  throttle   skipped because of the failure above
 `, true,
 		},
 		{
@@ -78,26 +80,26 @@ skip  throttle   not tried, because of the failure above
 			`FAIL  token      token: HTTP 400: code AADSTS700082: invalid_grant ` + ids + `
                  hint: the refresh token died of 90 idle days: sign in again as a partner user with MFA and replace the refresh token file
 ok    clock      this machine's clock agrees with Microsoft's
-skip  mfa        not tried, because of the failure above
-skip  customers  not tried, because of the failure above
-skip  role       not tried, because of the failure above
-skip  usage      not tried, because of the failure above
-skip  budgets    not tried, because of the failure above
-skip  throttle   not tried, because of the failure above
+skip  mfa        skipped because of the failure above
+skip  customers  skipped because of the failure above
+skip  role       skipped because of the failure above
+skip  usage      skipped because of the failure above
+skip  budgets    skipped because of the failure above
+skip  throttle   skipped because of the failure above
 `, true,
 		},
 		{ // The question about MFA fails likewise, but MFA is not what is wrong.
 			"the user lacks the role",
 			map[string]http.HandlerFunc{listPath: faults(403, "900150", "The supplied role does not have the rights.")},
-			`ok    token      the authority exchanged the refresh token for an access token
+			`ok    token      the refresh token was exchanged for an access token
 ok    clock      this machine's clock agrees with Microsoft's
-note  mfa        Partner Center does not say whether the sign-in had MFA
+note  mfa        Partner Center does not report whether the sign-in used MFA
 FAIL  customers  customers: HTTP 403: code 900150: The supplied role does not have the rights. ` + ids + `
                  hint: give the user who signed in the Admin agent role in Partner Center, then sign in again
-skip  role       not tried, because of the failure above
-skip  usage      not tried, because of the failure above
-skip  budgets    not tried, because of the failure above
-skip  throttle   not tried, because of the failure above
+skip  role       skipped because of the failure above
+skip  usage      skipped because of the failure above
+skip  budgets    skipped because of the failure above
+skip  throttle   skipped because of the failure above
 `, true,
 		},
 		{
@@ -105,14 +107,14 @@ skip  throttle   not tried, because of the failure above
 			map[string]http.HandlerFunc{
 				listPath: says(200, `{"items":[{"id":"c0"},{"id":"c1"}]}`), "/v1/customers/c0/usagesummary": noUsage, "/v1/customers/c1/usagesummary": noUsage,
 			},
-			`ok    token      the authority exchanged the refresh token for an access token
+			`ok    token      the refresh token was exchanged for an access token
 ok    clock      this machine's clock agrees with Microsoft's
-note  mfa        Partner Center does not say whether the sign-in had MFA
+note  mfa        Partner Center does not report whether the sign-in used MFA
 ok    customers  Partner Center lists 2 customers
-ok    role       nothing says that the user may not read the usage
-note  usage      ` + `usage may be read, but none of the first 2 customers has any
+ok    role       no request was rejected for a missing role
+note  usage      none of the first 2 customers has usage
 note  budgets    1 of 2 customers with usage have a budget
-ok    throttle   0 of 6 calls were refused as too many, 8 may be in flight now
+ok    throttle   0 of 6 requests were throttled, current concurrency limit 8
 `, false,
 		},
 		{
@@ -120,15 +122,15 @@ ok    throttle   0 of 6 calls were refused as too many, 8 may be in flight now
 			map[string]http.HandlerFunc{
 				listPath: lists("A"), "/v1/customers/c0/usagesummary": faults(403, "900329", "This resource doesn't support application-only authentication."),
 			},
-			`ok    token      the authority exchanged the refresh token for an access token
+			`ok    token      the refresh token was exchanged for an access token
 ok    clock      this machine's clock agrees with Microsoft's
-ok    mfa        the sign-in had MFA
+ok    mfa        the sign-in used MFA
 ok    customers  Partner Center lists 1 customers
 FAIL  role       usagesummary of customer "c0": HTTP 403: code 900329: This resource doesn't support application-only authentication. ` + ids + `
                  hint: usage needs a user besides the application: sign in again as a partner user with MFA and replace the refresh token file
-skip  usage      not tried, because of the failure above
-skip  budgets    not tried, because of the failure above
-skip  throttle   not tried, because of the failure above
+skip  usage      skipped because of the failure above
+skip  budgets    skipped because of the failure above
+skip  throttle   skipped because of the failure above
 `, true,
 		},
 		{
@@ -137,15 +139,15 @@ skip  throttle   not tried, because of the failure above
 				listPath: lists("A", "B"), "/v1/customers/c0/usagesummary": noUsage,
 				"/v1/customers/c1/usagesummary": faults(403, "900150", "The supplied role does not have the rights."),
 			},
-			`ok    token      the authority exchanged the refresh token for an access token
+			`ok    token      the refresh token was exchanged for an access token
 ok    clock      this machine's clock agrees with Microsoft's
-ok    mfa        the sign-in had MFA
+ok    mfa        the sign-in used MFA
 ok    customers  Partner Center lists 2 customers
 FAIL  role       usagesummary of customer "c1": HTTP 403: code 900150: The supplied role does not have the rights. ` + ids + `
                  hint: give the user who signed in the Admin agent role in Partner Center, then sign in again
-skip  usage      not tried, because of the failure above
-skip  budgets    not tried, because of the failure above
-skip  throttle   not tried, because of the failure above
+skip  usage      skipped because of the failure above
+skip  budgets    skipped because of the failure above
+skip  throttle   skipped because of the failure above
 `, true,
 		},
 		{
@@ -154,41 +156,41 @@ skip  throttle   not tried, because of the failure above
 				listPath: lists("A", "B", "C"), "/v1/customers/c0/usagesummary": faults(403, "20002", "No relationship."),
 				"/v1/customers/c1/usagesummary": faults(404, "60003", "Not found."), "/v1/customers/c2/usagesummary": says(200, `{"totalCost":1,"currencyLocale":"en-GB"}`),
 			},
-			`ok    token      the authority exchanged the refresh token for an access token
+			`ok    token      the refresh token was exchanged for an access token
 ok    clock      this machine's clock agrees with Microsoft's
-ok    mfa        the sign-in had MFA
+ok    mfa        the sign-in used MFA
 ok    customers  Partner Center lists 3 customers
-ok    role       nothing says that the user may not read the usage
-ok    usage      "C" has spent 1.00 GBP in the current billing period
+ok    role       no request was rejected for a missing role
+ok    usage      "C" has a cost of 1.00 GBP in the current billing period
 note  budgets    1 of 2 customers with usage have a budget
-ok    throttle   0 of 7 calls were refused as too many, 8 may be in flight now
+ok    throttle   0 of 7 requests were throttled, current concurrency limit 8
 `, false,
 		},
 		{
 			"all customers are out of reach",
 			map[string]http.HandlerFunc{listPath: lists("A"), "/v1/customers/c0/usagesummary": faults(403, "20002", "No relationship.")},
-			`ok    token      the authority exchanged the refresh token for an access token
+			`ok    token      the refresh token was exchanged for an access token
 ok    clock      this machine's clock agrees with Microsoft's
-ok    mfa        the sign-in had MFA
+ok    mfa        the sign-in used MFA
 ok    customers  Partner Center lists 1 customers
-ok    role       nothing says that the user may not read the usage
+ok    role       no request was rejected for a missing role
 FAIL  usage      usagesummary of customer "c0": HTTP 403: code 20002: No relationship. ` + ids + `
                  hint: the customer has ended the relationship, or not yet accepted it: renew it in Partner Center, or exclude the customer
 note  budgets    1 of 2 customers with usage have a budget
-ok    throttle   0 of 5 calls were refused as too many, 8 may be in flight now
+ok    throttle   0 of 5 requests were throttled, current concurrency limit 8
 `, true,
 		},
 		{
 			"there are no customers",
 			map[string]http.HandlerFunc{listPath: lists()},
-			`ok    token      the authority exchanged the refresh token for an access token
+			`ok    token      the refresh token was exchanged for an access token
 ok    clock      this machine's clock agrees with Microsoft's
-ok    mfa        the sign-in had MFA
+ok    mfa        the sign-in used MFA
 ok    customers  Partner Center lists 0 customers
-ok    role       nothing says that the user may not read the usage
-note  usage      ` + `usage may be read, but none of the first 0 customers has any
+ok    role       no request was rejected for a missing role
+note  usage      none of the first 0 customers has usage
 note  budgets    1 of 2 customers with usage have a budget
-ok    throttle   0 of 4 calls were refused as too many, 8 may be in flight now
+ok    throttle   0 of 4 requests were throttled, current concurrency limit 8
 `, false,
 		},
 		{
@@ -200,15 +202,15 @@ ok    throttle   0 of 4 calls were refused as too many, 8 may be in flight now
 				"/v1/customers/c0/usagesummary": says(200, `{"totalCost":1,"currencyCode":"EUR"}`),
 				recordsPath:                     faults(403, "900150", "The supplied role does not have the rights."),
 			},
-			`ok    token      the authority exchanged the refresh token for an access token
+			`ok    token      the refresh token was exchanged for an access token
 FAIL  clock      this machine's clock is 10m30s behind Microsoft's
-                 hint: synchronise it, for instance with systemd-timesyncd or chrony
-ok    mfa        the sign-in had MFA
+                 hint: synchronise the clock, for instance with systemd-timesyncd or chrony
+ok    mfa        the sign-in used MFA
 ok    customers  Partner Center lists 1 customers
-ok    role       nothing says that the user may not read the usage
-ok    usage      "" has spent 1.00 EUR in the current billing period
-note  budgets    not known, since the usage records cannot be had: usagerecords: HTTP 403: code 900150: The supplied role does not have the rights. ` + ids + `
-ok    throttle   0 of 5 calls were refused as too many, 8 may be in flight now
+ok    role       no request was rejected for a missing role
+ok    usage      "" has a cost of 1.00 EUR in the current billing period
+note  budgets    unknown, as the usage records cannot be read: usagerecords: HTTP 403: code 900150: The supplied role does not have the rights. ` + ids + `
+ok    throttle   0 of 5 requests were throttled, current concurrency limit 8
 `, true,
 		},
 	}
@@ -218,8 +220,8 @@ ok    throttle   0 of 5 calls were refused as too many, 8 may be in flight now
 			for path, answer := range test.answers {
 				p.on(path, answer)
 			}
-			status, stdout, stderr := run(t, p.flags("check")...)
-			want := "ok    files      the credentials can be read, and the refresh token can be replaced\n" + test.want
+			status, stdout, stderr := clitest.Run(t, p.flags("check")...)
+			want := "ok    files      the credential files are readable, and the refresh token file is replaceable\n" + test.want
 			if diff := cmp.Diff(want, stdout); diff != "" {
 				t.Error(diff)
 			}
@@ -237,7 +239,7 @@ func checkExit(t *testing.T, status int, stderr string, failed bool) {
 	t.Helper()
 	wantStatus, wantErr := 0, ""
 	if failed {
-		wantStatus, wantErr = 1, "azure_csp_exporter: error: not everything is in order\n"
+		wantStatus, wantErr = 1, "azure_csp_exporter: error: some checks failed\n"
 	}
 	if status != wantStatus || stderr != wantErr {
 		t.Errorf("It ended with status %d and said %q, want %d and %q", status, stderr, wantStatus, wantErr)
@@ -257,8 +259,8 @@ func TestCheckWhenThrottled(t *testing.T) {
 		}
 		says(http.StatusOK, `{"totalCost":1,"currencyCode":"EUR"}`)(w, r)
 	})
-	status, stdout, stderr := run(t, p.flags("check")...)
-	if want := "note  throttle   1 of 6 calls were refused as too many, 4 may be in flight now\n"; status != 0 || !strings.HasSuffix(stdout, want) {
+	status, stdout, stderr := clitest.Run(t, p.flags("check")...)
+	if want := "note  throttle   1 of 6 requests were throttled, current concurrency limit 4\n"; status != 0 || !strings.HasSuffix(stdout, want) {
 		t.Errorf("The exit status is %d:\n%s%s", status, stdout, stderr)
 	}
 }
@@ -268,17 +270,17 @@ func TestCheckWhenThrottled(t *testing.T) {
 func TestCheckWithoutMFA(t *testing.T) {
 	sim := simulator.New(simulator.Config{Customers: simulator.Fleet(3)})
 	sim.SetFaults(simulator.Faults{WithoutMFA: true})
-	status, stdout, stderr := run(t, simulated(t, sim, "check")...)
-	const want = `ok    files      the credentials can be read, and the refresh token can be replaced
-ok    token      the authority exchanged the refresh token for an access token
+	status, stdout, stderr := clitest.Run(t, simulated(t, sim, "check")...)
+	const want = `ok    files      the credential files are readable, and the refresh token file is replaceable
+ok    token      the refresh token was exchanged for an access token
 ok    clock      this machine's clock agrees with Microsoft's
-FAIL  mfa        customers: the sign-in had no MFA
+FAIL  mfa        customers: the sign-in did not use MFA
                  hint: sign in again as a partner user with MFA and replace the refresh token file
-skip  customers  not tried, because of the failure above
-skip  role       not tried, because of the failure above
-skip  usage      not tried, because of the failure above
-skip  budgets    not tried, because of the failure above
-skip  throttle   not tried, because of the failure above
+skip  customers  skipped because of the failure above
+skip  role       skipped because of the failure above
+skip  usage      skipped because of the failure above
+skip  budgets    skipped because of the failure above
+skip  throttle   skipped because of the failure above
 `
 	if diff := cmp.Diff(want, stdout); diff != "" {
 		t.Error(diff)
@@ -291,17 +293,17 @@ func TestCheckWithoutNetwork(t *testing.T) {
 	p := newPartner(t)
 	address := p.Listener.Addr().String()
 	p.Close()
-	status, stdout, stderr := run(t, p.flags("check")...)
-	const want = `ok    files      the credentials can be read, and the refresh token can be replaced
+	status, stdout, stderr := clitest.Run(t, p.flags("check")...)
+	const want = `ok    files      the credential files are readable, and the refresh token file is replaceable
 FAIL  token      token: Post "http://ADDRESS/fake-partner.example/oauth2/v2.0/token": dial tcp ADDRESS: connect: connection refused
                  hint: check DNS, firewall and proxy between this machine and Microsoft
-note  clock      nobody has told the time
-skip  mfa        not tried, because of the failure above
-skip  customers  not tried, because of the failure above
-skip  role       not tried, because of the failure above
-skip  usage      not tried, because of the failure above
-skip  budgets    not tried, because of the failure above
-skip  throttle   not tried, because of the failure above
+note  clock      unknown, as there was no response
+skip  mfa        skipped because of the failure above
+skip  customers  skipped because of the failure above
+skip  role       skipped because of the failure above
+skip  usage      skipped because of the failure above
+skip  budgets    skipped because of the failure above
+skip  throttle   skipped because of the failure above
 `
 	if diff := cmp.Diff(want, strings.ReplaceAll(stdout, address, "ADDRESS")); diff != "" {
 		t.Error(diff)

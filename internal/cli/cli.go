@@ -1,6 +1,6 @@
-// Package cli is the command line: it knows flags, files and signals, and wires
-// typed configuration into client and collector. Each sub-command has a file of
-// its own.
+// Package cli implements the command line: it parses flags and passes typed
+// configuration to the client, the cache and the collector. Each sub-command has
+// a file of its own.
 package cli
 
 import (
@@ -8,40 +8,45 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kingpin/v2"
 	"github.com/go-kit/log"
+	"github.com/go-kit/log/level"
 	"github.com/prometheus/common/version"
+	sloggokit "github.com/tjhop/slog-gokit"
 )
 
-// name is the program's, in help texts, metrics and requests.
+// name is the name of the program in help texts, metrics and requests.
 const name = "azure_csp_exporter"
 
 // Exit statuses.
 const (
 	exitOK     = 0
-	exitFailed = 1 // what was asked for did not work
-	exitUsage  = 2 // it was asked for wrongly
+	exitFailed = 1 // the command failed
+	exitUsage  = 2 // the command line is wrong
 )
+
+var errInterrupted = errors.New("interrupted")
 
 // command is a sub-command with its flags.
 type command interface {
-	// run does what the command is for until it is done or the context ends.
+	// run executes the command until it is done or the context is.
 	run(ctx context.Context, env *environment) error
 }
 
-// environment is what every command gets.
+// environment holds the outputs that every command gets.
 type environment struct {
 	stdout, stderr io.Writer
 	logger         log.Logger
 }
 
-// Run runs the program with the arguments after its name, until it is done or
-// the context ends, and returns the exit status.
+// Run runs the program with the arguments that follow its name, until it is done
+// or the context is, and returns the exit status.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	stderr = log.NewSyncWriter(stderr) // The log shares it with what else is said there.
+	stderr = log.NewSyncWriter(stderr) // The log and the messages of a command share it.
 	app, logs, commands := newApplication(stdout, stderr)
 	exited := false
 	app.Terminate(func(int) { exited = true })
@@ -55,7 +60,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	env := &environment{stdout: stdout, stderr: stderr, logger: logs.logger(stderr)}
 	if err := commands[selected].run(ctx, env); err != nil {
-		if !errors.Is(err, syscall.EPIPE) { // Whoever was reading has read enough.
+		if !errors.Is(err, syscall.EPIPE) { // The reader closed the pipe.
 			complain(stderr, err)
 		}
 		return exitFailed
@@ -63,13 +68,13 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return exitOK
 }
 
-// complain prints an error in one line; some libraries' take several.
+// complain prints an error on one line; errors of some libraries span several.
 func complain(stderr io.Writer, err error) {
 	fmt.Fprintf(stderr, "%s: error: %s\n", name, strings.Join(strings.Fields(err.Error()), " "))
 }
 
 func newApplication(stdout, stderr io.Writer) (*kingpin.Application, *logFlags, map[string]command) {
-	app := kingpin.New(name, "Exposes what the customers of an Azure CSP partner spend as Prometheus metrics.")
+	app := kingpin.New(name, "Prometheus exporter for the cost of Azure CSP customers.")
 	app.UsageWriter(stdout)
 	app.ErrorWriter(stderr)
 	app.Version(version.Print(name))
@@ -80,9 +85,39 @@ func newApplication(stdout, stderr io.Writer) (*kingpin.Application, *logFlags, 
 	return app, newLogFlags(app), map[string]command{
 		"serve":     newServe(app.Command("serve", "Serve the metrics. This is the default command.").Default()),
 		"demo":      newDemo(app.Command("demo", "Serve the metrics of a simulated partner, without credentials.")),
-		"check":     newCheck(app.Command("check", "Say step by step whether credentials, MFA, permissions and data are in order.")),
+		"check":     newCheck(app.Command("check", "Check credentials, MFA, permissions and data step by step.")),
 		"customers": newCustomers(app.Command("customers", "List the customers.")),
-		"usage":     newUsage(app.Command("usage", "Show what customers have spent in the current billing period, all of them or those that are named.")),
-		"login":     newLogin(app.Command("login", "Sign in as a user of the partner, store the refresh token, and check it.")),
+		"usage":     newUsage(app.Command("usage", "Print the usage of all or the given customers in the current billing period.")),
+		"login":     newLogin(app.Command("login", "Sign in as a user of the partner, store the refresh token and check it.")),
 	}
+}
+
+// logFlags configure the log.
+type logFlags struct{ level, format string }
+
+func newLogFlags(to flagger) *logFlags {
+	f := &logFlags{}
+	define(to, "log.level", "Minimum level to log: debug, info, warn or error.", &f.level,
+		oneOf("debug", "info", "warn", "error")).Default("info")
+	define(to, "log.format", "Output format of the log: logfmt or json.", &f.format,
+		oneOf("logfmt", "json")).Default("logfmt")
+	return f
+}
+
+func (f *logFlags) logger(w io.Writer) log.Logger {
+	w = log.NewSyncWriter(w)
+	logger := log.NewLogfmtLogger(w)
+	if f.format == "json" {
+		logger = log.NewJSONLogger(w)
+	}
+	logger = log.With(logger, "ts", log.DefaultTimestampUTC)
+	return level.NewFilter(logger, level.Allow(level.ParseDefault(f.level, level.InfoValue())))
+}
+
+// slogger adapts the logger for libraries that use slog. The logger itself filters
+// by level.
+func slogger(logger log.Logger) *slog.Logger {
+	all := &slog.LevelVar{}
+	all.Set(slog.LevelDebug)
+	return slog.New(sloggokit.NewGoKitHandler(logger, all))
 }

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/text/language"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/output"
 )
 
 // customersCommand lists the customers.
@@ -24,82 +25,90 @@ func newCustomers(to *kingpin.CmdClause) *customersCommand {
 	return c
 }
 
-func (c *customersCommand) run(ctx context.Context, env *environment) error {
-	partner, err := c.partner.connect(env, 1)
+func (cmd *customersCommand) run(ctx context.Context, env *environment) error {
+	c, err := cmd.partner.connect(env, 1)
 	if err != nil {
 		return err
 	}
-	defer partner.Close()
-	rows := newRowWriter(env, &c.output, customerListing())
+	defer c.Close()
+	rows := newWriter(env, &cmd.output, customerListing())
 	failed := &failures{w: env.stderr}
-	for page, err := range partner.CustomerPages(ctx) {
+	listed, selected := 0, 0
+	for page, err := range c.CustomerPages(ctx) {
 		if ctx.Err() != nil {
 			return errInterrupted
 		}
 		if err != nil {
 			failed.add("", err)
 		}
-		if err := c.add(page, rows); err != nil {
+		added, err := cmd.add(page, rows)
+		if err != nil {
 			return err
 		}
+		listed, selected = listed+len(page), selected+added
 	}
-	if err := rows.end(); err != nil {
+	if err := rows.Close(); err != nil {
 		return err
+	}
+	if failed.count == 0 {
+		cmd.output.noteEmpty(env, listed, selected)
 	}
 	return failed.result()
 }
 
-func (c *customersCommand) add(page []client.Customer, rows rowWriter[client.Customer]) error {
+// add prints the selected customers of a page, and returns their number.
+func (cmd *customersCommand) add(page []client.Customer, rows output.Writer[client.Customer]) (added int, err error) {
 	for _, customer := range page {
-		if !c.output.selects(customer.Name) {
+		if !cmd.output.selects(customer.Name) {
 			continue
 		}
-		if err := rows.add(customer); err != nil {
-			return err
+		if err := rows.Add(customer); err != nil {
+			return added, err
 		}
+		added++
 	}
-	return nil
+	return added, nil
 }
 
-func customerListing() listing[client.Customer] {
-	text := func(value func(client.Customer) string) func(client.Customer, screen) string {
-		return func(c client.Customer, _ screen) string { return orDash(value(c)) }
+func customerListing() output.Listing[client.Customer] {
+	text := func(value func(client.Customer) string) func(client.Customer, output.Screen) string {
+		return func(c client.Customer, _ output.Screen) string { return orDash(value(c)) }
 	}
 	id := func(c client.Customer) string { return client.CanonicalID(c.ID) }
 	title := func(c client.Customer) string { return c.Name }
 	domain := func(c client.Customer) string { return c.Domain }
 	relationship := func(c client.Customer) string { return c.Relationship }
 	byName := nameOrder()
-	return listing[client.Customer]{
-		columns: []column[client.Customer]{
-			{head: "NAME", cell: text(title)},
-			{head: "ID", cell: text(id)},
-			{head: "DOMAIN", cell: text(domain), rank: 1},
-			{head: "RELATIONSHIP", cell: text(relationship), rank: 2},
+	return output.Listing[client.Customer]{
+		Columns: []output.Column[client.Customer]{
+			{Head: "NAME", Cell: text(title)},
+			{Head: "ID", Cell: text(id)},
+			{Head: "DOMAIN", Cell: text(domain), Rank: 1},
+			{Head: "RELATIONSHIP", Cell: text(relationship), Rank: 2},
 		},
-		fields: []field[client.Customer]{
-			{"customer_id", func(c client.Customer) any { return id(c) }},
-			{"customer_name", func(c client.Customer) any { return title(c) }},
-			{"domain", func(c client.Customer) any { return domain(c) }},
-			{"relationship", func(c client.Customer) any { return relationship(c) }},
+		Fields: []output.Field[client.Customer]{
+			{Name: "customer_id", Value: func(c client.Customer) any { return id(c) }},
+			{Name: "customer_name", Value: func(c client.Customer) any { return title(c) }},
+			{Name: "domain", Value: func(c client.Customer) any { return domain(c) }},
+			{Name: "relationship", Value: func(c client.Customer) any { return relationship(c) }},
 		},
-		orders: map[string]func(a, b client.Customer) int{
+		Orders: map[string]func(a, b client.Customer) int{
 			"name":   byName,
 			"domain": func(a, b client.Customer) int { return cmp.Or(cmp.Compare(a.Domain, b.Domain), byName(a, b)) },
 		},
 	}
 }
 
-// nameOrder returns the order of a telephone book, in which a letter stands beside
-// its accented forms. Customers of one name are in the order of their ids.
+// nameOrder returns a comparison that collates names: it ignores case, and a letter
+// sorts next to its accented forms. Equal names are ordered by id.
 func nameOrder() func(a, b client.Customer) int {
-	book := collate.New(language.Und, collate.IgnoreCase)
+	collator := collate.New(language.Und, collate.IgnoreCase)
 	return func(a, b client.Customer) int {
-		return cmp.Or(book.CompareString(a.Name, b.Name), cmp.Compare(client.CanonicalID(a.ID), client.CanonicalID(b.ID)))
+		return cmp.Or(collator.CompareString(a.Name, b.Name), cmp.Compare(client.CanonicalID(a.ID), client.CanonicalID(b.ID)))
 	}
 }
 
-// orDash marks what is not known.
+// orDash returns a dash for an unknown text.
 func orDash(text string) string {
 	if text == "" {
 		return "-"

@@ -14,14 +14,14 @@ import (
 	"github.com/azure-csp-exporter/azure_csp_exporter/client/simulator"
 )
 
-// The simulated partner has enough customers to show every kind of them, and
-// answers about as fast as the real one on a good day.
+// The simulated partner has customers of every kind. Its latency is close to that
+// of the real API.
 const (
 	demoCustomers = 48
 	demoLatency   = 80 * time.Millisecond
 )
 
-// demoCommand is the exporter on the simulator.
+// demoCommand runs the exporter on the simulator.
 type demoCommand struct {
 	exporter exporterFlags
 	backfill time.Duration
@@ -30,7 +30,7 @@ type demoCommand struct {
 func newDemo(to flagger) *demoCommand {
 	d := &demoCommand{}
 	d.exporter.define(to, defaults{listenAddress: "127.0.0.1:10058", ttl: "30s"})
-	define(to, "backfill", "Write the history of so long, such as 35d, as OpenMetrics for \"promtool tsdb create-blocks-from openmetrics\", and end.", &d.backfill, backfillPeriod)
+	define(to, "backfill", "Print the history of this period, such as 35d, as OpenMetrics for \"promtool tsdb create-blocks-from openmetrics\", and exit.", &d.backfill, backfillPeriod)
 	return d
 }
 
@@ -43,12 +43,12 @@ func (d *demoCommand) run(ctx context.Context, env *environment) (err error) {
 	}
 	folder, err := os.MkdirTemp("", name+"-demo-")
 	if err != nil {
-		return fmt.Errorf("a folder for the simulated credentials: %w", err)
+		return fmt.Errorf("create a directory for the simulated credentials: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	address, stop, err := simulate(ctx)
 	if err != nil {
-		return fmt.Errorf("the simulated Partner Center: %w", err)
+		return fmt.Errorf("start the simulated Partner Center: %w", err)
 	}
 	defer stop()
 	cfg, err := demoConfig(folder, address)
@@ -62,14 +62,14 @@ func (d *demoCommand) welcome(env *environment, at net.Addr) {
 	fmt.Fprintf(env.stdout, `This is a demo: a simulated partner with %d customers, over real HTTP and OAuth2.
 
   http://%[2]v%-10[3]s the metrics of every customer
-  http://%[2]v%-10[4]s what else is served
-  http://%[2]v%-10[5]s whether every customer has been asked for
+  http://%[2]v%-10[4]s a landing page with all endpoints
+  http://%[2]v%-10[5]s whether every customer has been fetched
 
-Ctrl-C ends it.
+Press Ctrl-C to stop.
 `, demoCustomers, at, d.exporter.telemetryPath, "/", "/-/ready")
 }
 
-// simulate serves a Partner Center on a free loopback port.
+// simulate serves a simulated Partner Center on a free loopback port.
 func simulate(ctx context.Context) (address string, stop func(), err error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -81,7 +81,7 @@ func simulate(ctx context.Context) (address string, stop func(), err error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = server.Serve(listener) // It ends with the error that says so.
+		_ = server.Serve(listener) // Close makes it return an error.
 	}()
 	return "http://" + listener.Addr().String(), func() {
 		_ = server.Close()
@@ -89,7 +89,8 @@ func simulate(ctx context.Context) (address string, stop func(), err error) {
 	}, nil
 }
 
-// demoConfig writes the simulated credentials to files, as real ones would be.
+// demoConfig writes the simulated credentials to files, and returns a configuration
+// that uses them.
 func demoConfig(folder, address string) (client.Config, error) {
 	cfg := client.Config{
 		Cloud:            client.Cloud{Name: "demo", APIURL: address, LoginURL: address, Scope: simulator.Scope},

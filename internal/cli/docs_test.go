@@ -2,10 +2,13 @@ package cli
 
 import (
 	"context"
+	"flag"
+	"fmt"
 	"io"
 	"iter"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"regexp"
 	"runtime"
 	"slices"
@@ -26,62 +29,93 @@ import (
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache"
 )
 
-// The tests of this file compare the README with the program, both ways.
+// The tests of this file compare the documentation with the program, both ways.
 
-// documentedMetric is a metric as the README's table or a scrape has it.
+// update makes TestDocsFlags rewrite what it would compare.
+var update = flag.Bool("update", false, "rewrite what is generated")
+
+// documentedMetric is a metric as docs/metrics.md or a scrape has it.
 type documentedMetric struct {
 	Type   string
 	Labels []string
 }
 
-// foreignFlags are flags of other programs, or hidden ones, that the README speaks
-// of.
-var foreignFlags = []string{"no-healthcheck", "help-man", "completion-script-bash", "completion-script-zsh"}
-
-// commandNames are the commands that the README's table of flags speaks of.
+// commandNames are the commands in the order of the table of flags.
 var commandNames = []string{"serve", "demo", "check", "login", "customers", "usage"}
+
+// foreignFlags are flags of other programs, and hidden flags, that the pages name.
+var foreignFlags = strings.Fields(`
+	help-long help-man completion-script-bash completion-script-zsh
+	no-healthcheck
+	tenant allow-no-subscriptions id query cert show-resource-name
+	system home-dir shell now from-file dry-run
+`)
 
 var quoted = regexp.MustCompile("`([^`]*)`")
 
+// TestDocsFlags compares the table of docs/flags.md with the flags of the program.
+// With -update it writes the table.
 func TestDocsFlags(t *testing.T) {
-	for command, want := range readmeFlags(t) {
-		if diff := cmp.Diff(want, programFlags(command)); diff != "" {
-			t.Errorf("flags of %s: README (-) and program (+) differ:\n%s", command, diff)
+	const path, begin, end = "docs/flags.md", "<!-- generated: flags -->\n", "<!-- end -->\n"
+	page := file(t, path)
+	before, rest, _ := strings.Cut(page, begin)
+	old, after, found := strings.Cut(rest, end)
+	if !found {
+		t.Fatalf("%s has no lines %q and %q", path, begin, end)
+	}
+	table := flagTable()
+	if *update {
+		if err := os.WriteFile("../../"+path, []byte(before+begin+table+end+after), 0o600); err != nil {
+			t.Fatal(err)
 		}
+		return
+	}
+	if diff := cmp.Diff(strings.Split(old, "\n"), strings.Split(table, "\n")); diff != "" {
+		t.Errorf("%s (-) and the program (+) differ; go test ./internal/cli -run Docs -update rewrites it:\n%s", path, diff)
 	}
 }
 
+// TestDocsFlagsInText fails for a flag on a page that no program has.
 func TestDocsFlagsInText(t *testing.T) {
 	known := slices.Clone(foreignFlags)
 	for _, command := range commandNames {
-		for flag, value := range programFlags(command) {
-			known = append(known, flag)
-			if value == "true" {
-				known = append(known, "no-"+flag) // Only so can it be turned off.
+		for _, f := range programFlags(command) {
+			known = append(known, f.name)
+			if f.value == "true" {
+				known = append(known, "no-"+f.name) // Only so can it be turned off.
 			}
 		}
 	}
-	for _, match := range regexp.MustCompile(`(?:^|[^\w-])--([a-zA-Z][\w.-]*\w)`).FindAllStringSubmatch(readme(t), -1) {
-		if !slices.Contains(known, match[1]) {
-			t.Errorf("the README speaks of --%s, which is no flag", match[1])
+	for path, page := range pages(t) {
+		for _, match := range regexp.MustCompile(`(?:^|[^\w-])--([a-zA-Z][\w.-]*\w)`).FindAllStringSubmatch(page, -1) {
+			if !slices.Contains(known, match[1]) {
+				t.Errorf("%s has --%s, which is not a flag", path, match[1])
+			}
 		}
 	}
 }
 
+// metricsPage has the metrics and the closed sets of their labels.
+const metricsPage = "docs/metrics.md"
+
 func TestDocsMetrics(t *testing.T) {
 	want := map[string]documentedMetric{}
-	for _, row := range table(t, "metric") {
+	for _, row := range table(t, metricsPage, "metric") {
+		if len(row) != 5 || row[3] == "" || row[4] == "" {
+			t.Errorf("%s has no cardinality or no meaning", row[0])
+			continue
+		}
 		labels := words(row[2])
 		slices.Sort(labels)
 		want[unquote(t, row[0])] = documentedMetric{Type: row[1], Labels: labels}
 	}
 	if diff := cmp.Diff(want, scrapedMetrics(t)); diff != "" {
-		t.Errorf("metrics: README (-) and scrape (+) differ:\n%s", diff)
+		t.Errorf("metrics: %s (-) and scrape (+) differ:\n%s", metricsPage, diff)
 	}
 }
 
 // TestDocsMetricsAreAllScraped guards the other tests: a metric that the scrape
-// happens to lack would not be missed in the README.
+// happens to lack would not be missed on the page.
 func TestDocsMetricsAreAllScraped(t *testing.T) {
 	scraped := scrapedMetrics(t)
 	for _, c := range []prometheus.Collector{
@@ -95,19 +129,33 @@ func TestDocsMetricsAreAllScraped(t *testing.T) {
 	}
 }
 
+// TestDocsMetricsInText fails for a metric on a page that is neither scraped nor
+// recorded.
 func TestDocsMetricsInText(t *testing.T) {
-	scraped := scrapedMetrics(t)
-	rules, err := os.ReadFile("../../dashboards/rules/azure_csp.rules.yml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, word := range regexp.MustCompile(`(?:\w+:)?\bazure_csp_\w+(?::\w+)?`).FindAllString(readme(t), -1) {
-		_, ok := scraped[word]
-		if strings.Contains(word, ":") {
-			ok = strings.Contains(string(rules), "record: "+word+"\n")
+	scraped, rules := scrapedMetrics(t), file(t, "dashboards/rules/azure_csp.rules.yml")
+	for path, page := range pages(t) {
+		for _, word := range regexp.MustCompile(`(?:\w+:)?\bazure_csp_\w+(?::\w+)?`).FindAllString(page, -1) {
+			_, ok := scraped[word]
+			if strings.Contains(word, ":") {
+				ok = strings.Contains(rules, "record: "+word+"\n")
+			}
+			if !ok && word != name {
+				t.Errorf("%s has %s, which is neither a metric nor recorded", path, word)
+			}
 		}
-		if !ok && word != name {
-			t.Errorf("the README speaks of %s, which is neither a metric nor recorded", word)
+	}
+}
+
+// TestDocsQueries fails for a sum of amounts across currencies.
+func TestDocsQueries(t *testing.T) {
+	sum := regexp.MustCompile(`sum[^\n]*azure_csp_customer_(?:total_cost|budget)\b`)
+	queries := regexp.MustCompile("(?ms)^```promql\n(.*?)^```").FindAllString(file(t, "docs/queries.md"), -1)
+	if len(queries) == 0 {
+		t.Fatal("docs/queries.md has no queries")
+	}
+	for _, query := range queries {
+		if sum.MatchString(query) && !strings.Contains(query, "sum by (currency)") {
+			t.Errorf("the query adds up currencies:\n%s", query)
 		}
 	}
 }
@@ -124,21 +172,21 @@ func TestDocsClosedSets(t *testing.T) {
 		reasons = append(reasons, string(reason))
 	}
 	var documented []string
-	for _, row := range table(t, "cloud") {
+	for _, row := range table(t, "docs/setup.md", "cloud") {
 		documented = append(documented, strings.Join(words(strings.Join(row, " ")), " "))
 	}
 	for what, sets := range map[string][2][]string{
 		"clouds":   {documented, clouds},
-		"statuses": {firstColumn(t, "status"), statuses},
-		"reasons":  {firstColumn(t, "reason"), reasons},
+		"statuses": {firstColumn(t, metricsPage, "status"), statuses},
+		"reasons":  {firstColumn(t, metricsPage, "reason"), reasons},
 	} {
 		if diff := cmp.Diff(sets[0], sets[1]); diff != "" {
-			t.Errorf("%s: README (-) and program (+) differ:\n%s", what, diff)
+			t.Errorf("%s: documentation (-) and program (+) differ:\n%s", what, diff)
 		}
 	}
 	for _, endpoint := range client.Endpoints() {
-		if !strings.Contains(readme(t), "`"+string(endpoint)+"`") {
-			t.Errorf("the README lacks the endpoint %s", endpoint)
+		if !strings.Contains(file(t, metricsPage), "`"+string(endpoint)+"`") {
+			t.Errorf("%s lacks the endpoint %s", metricsPage, endpoint)
 		}
 	}
 }
@@ -155,77 +203,169 @@ func TestDocsVersion(t *testing.T) {
 	}
 }
 
-// readmeFlags returns the defaults of each command's flags by the README's table.
-func readmeFlags(t *testing.T) map[string]map[string]string {
-	t.Helper()
-	commands := map[string]map[string]string{}
-	for _, command := range commandNames {
-		commands[command] = map[string]string{}
+// TestDocsReadme keeps the README to what a first look needs: it is short, leads
+// to every page, has each of two commands in a block of its own, and does not
+// claim that the module can be fetched.
+func TestDocsReadme(t *testing.T) {
+	readme := file(t, "README.md")
+	if lines := strings.Count(readme, "\n"); lines > 200 {
+		t.Errorf("the README has %d lines, at most 200 are allowed", lines)
 	}
-	for _, row := range table(t, "flag") {
-		flag := strings.TrimPrefix(unquote(t, row[0]), "--")
-		of := strings.Split(row[1], ", ")
-		if row[1] == "all" {
-			of = commandNames
+	for _, command := range []string{"go run . demo", "go test ./..."} {
+		if n := strings.Count(readme, "\n```sh\n"+command+"\n```\n"); n != 1 {
+			t.Errorf("the README has %d blocks with only %q, want 1", n, command)
 		}
-		for _, command := range of {
-			if commands[command] == nil {
-				t.Fatalf("the README's table has --%s for %q, which is no command", flag, command)
+	}
+	for path := range pages(t) {
+		if path != "README.md" && !strings.HasPrefix(path, "docs/decisions/0") && !strings.Contains(readme, "]("+path) {
+			t.Errorf("the README has no link to %s", path)
+		}
+	}
+	for path, page := range pages(t) {
+		if match := regexp.MustCompile(`(?:go (?:install|get)|go run) github\.com/azure-csp-exporter\S*`).FindString(page); match != "" {
+			t.Errorf("%s has %q, but the module cannot be fetched", path, match)
+		}
+	}
+}
+
+// TestDocsDecisions keeps the index of the decisions complete.
+func TestDocsDecisions(t *testing.T) {
+	index := file(t, "docs/decisions/README.md")
+	for path := range pages(t) {
+		if number, ok := strings.CutPrefix(path, "docs/decisions/0"); ok && !strings.Contains(index, "](0"+number+")") {
+			t.Errorf("the index has no link to %s", path)
+		}
+	}
+}
+
+// TestDocsLinks fails for a link to a file or a heading that does not exist.
+func TestDocsLinks(t *testing.T) {
+	links := regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	for path, page := range pages(t) {
+		for _, match := range links.FindAllStringSubmatch(page, -1) {
+			target, anchor, _ := strings.Cut(match[1], "#")
+			if strings.Contains(target, "://") || strings.HasPrefix(target, "../../actions/") {
+				continue
 			}
-			commands[command][flag] = documentedDefault(row[2], command)
+			linked := path
+			if target != "" {
+				linked = filepath.ToSlash(filepath.Join(filepath.Dir(path), target))
+			}
+			if _, err := os.Stat("../../" + linked); err != nil {
+				t.Errorf("%s: the link %s leads nowhere", path, match[1])
+			} else if anchor != "" && !slices.Contains(anchors(file(t, linked)), anchor) {
+				t.Errorf("%s: the link %s leads to no heading", path, match[1])
+			}
 		}
 	}
-	return commands
 }
 
-// documentedDefault reads cells such as "required", "off", "", "`1h`" and "`1h`,
-// demo `30s`". Words without quotes describe what is no default to the program.
-func documentedDefault(cell, command string) string {
-	if cell == "required" || cell == "off" {
-		return cell
+// anchors returns the names under which GitHub links the headings of a page.
+func anchors(page string) []string {
+	var names []string
+	for _, match := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(page, -1) {
+		name := regexp.MustCompile(`[^\w -]`).ReplaceAllString(strings.ToLower(match[1]), "")
+		names = append(names, strings.ReplaceAll(name, " ", "-"))
 	}
-	shared, demo, differs := strings.Cut(cell, ", demo ")
-	if differs && command == "demo" {
-		shared = demo
-	}
-	return strings.Join(words(shared), " ")
+	return names
 }
 
-// programFlags returns the defaults of a command's flags, those of the whole
-// program among them.
-func programFlags(command string) map[string]string {
+// programFlag is a flag of a command, as the table of flags has it.
+type programFlag struct{ name, short, value, help string }
+
+// flagTable returns the table of the flags of all commands: a row for each flag,
+// or several where it differs between commands. Those of the whole program come
+// last.
+func flagTable() string {
+	var rows []programFlag
+	commands := map[programFlag][]string{}
+	for _, command := range commandNames {
+		for _, f := range programFlags(command) {
+			if commands[f] == nil {
+				rows = append(rows, f)
+			}
+			commands[f] = append(commands[f], command)
+		}
+	}
+	original := slices.Clone(rows)
+	first := func(f programFlag) int {
+		if len(commands[f]) == len(commandNames) {
+			return len(rows)
+		}
+		return slices.IndexFunc(original, func(other programFlag) bool { return other.name == f.name })
+	}
+	slices.SortStableFunc(rows, func(a, b programFlag) int { return first(a) - first(b) })
+	plain := strings.NewReplacer("|", `\|`, "*", `\*`)
+	var b strings.Builder
+	b.WriteString("| flag | commands | default | meaning |\n|---|---|---|---|\n")
+	for _, f := range rows {
+		of := strings.Join(commands[f], ", ")
+		if len(commands[f]) == len(commandNames) {
+			of = "all"
+		}
+		fmt.Fprintf(&b, "| %s | %s |%s | %s |\n", f.spelling(), of, f.cell(), plain.Replace(f.help))
+	}
+	return b.String()
+}
+
+func (f programFlag) spelling() string {
+	if f.short == "" {
+		return "`--" + f.name + "`"
+	}
+	return "`-" + f.short + "`, `--" + f.name + "`"
+}
+
+func (f programFlag) cell() string {
+	switch f.value {
+	case "":
+		return ""
+	case "required", "off":
+		return " " + f.value
+	}
+	return " `" + f.value + "`"
+}
+
+// programFlags returns a command's flags, and then those of the whole program.
+func programFlags(command string) []programFlag {
 	app, _, _ := newApplication(io.Discard, io.Discard)
 	// Parsing alone adds the flags of kingpin itself.
 	app.Terminate(func(int) {})
 	_, _ = app.Parse([]string{"--version"})
-	flags := map[string]string{}
+	var flags []programFlag
 	add := func(models []*kingpin.FlagModel) {
-		for _, flag := range models {
-			if !flag.Hidden {
-				flags[flag.Name] = programDefault(flag)
+		for _, f := range models {
+			if f.Hidden {
+				continue
+			}
+			short := ""
+			if f.Short != 0 {
+				short = string(f.Short)
+			}
+			flags = append(flags, programFlag{f.Name, short, programDefault(f), f.Help})
+			if f.Name == "web.config.file" && runtime.GOOS != "linux" {
+				// The exporter toolkit defines this flag on Linux only, before the other.
+				socket := programFlag{"web.systemd-socket", "", "off", "Use systemd socket activation listeners instead of port listeners (Linux only)."}
+				flags = slices.Insert(flags, len(flags)-1, socket)
 			}
 		}
 	}
-	add(app.Model().Flags)
 	for _, c := range app.Model().Commands {
 		if c.Name == command {
 			add(c.Flags)
 		}
 	}
-	if runtime.GOOS != "linux" && slices.Contains([]string{"serve", "demo"}, command) {
-		flags["web.systemd-socket"] = "off"
-	}
+	add(app.Model().Flags)
 	return flags
 }
 
-func programDefault(flag *kingpin.FlagModel) string {
+func programDefault(f *kingpin.FlagModel) string {
 	switch {
-	case flag.Required:
+	case f.Required:
 		return "required"
-	case flag.IsBoolFlag() && len(flag.Default) == 0:
+	case f.IsBoolFlag() && len(f.Default) == 0:
 		return "off"
 	}
-	return strings.Join(flag.Default, " ")
+	return strings.Join(f.Default, " ")
 }
 
 // everything is a source whose one customer has all that there is to expose.
@@ -298,9 +438,21 @@ func describedNames(t *testing.T, c prometheus.Collector) []string {
 	return names
 }
 
-func readme(t *testing.T) string {
+// pages returns the pages of the documentation by their path.
+func pages(t *testing.T) map[string]string {
 	t.Helper()
-	return file(t, "README.md")
+	all := map[string]string{}
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/decisions/*.md"} {
+		paths, err := filepath.Glob("../../" + pattern)
+		if err != nil || len(paths) == 0 {
+			t.Fatalf("there are no pages %s: %v", pattern, err)
+		}
+		for _, path := range paths {
+			path = strings.TrimPrefix(filepath.ToSlash(path), "../../")
+			all[path] = file(t, path)
+		}
+	}
+	return all
 }
 
 // file reads a file beside go.mod.
@@ -313,14 +465,14 @@ func file(t *testing.T, path string) string {
 	return string(content)
 }
 
-// table returns the rows of the README's table whose first column has that head.
-func table(t *testing.T, head string) [][]string {
+// table returns the rows of a page's table whose first column has that head.
+func table(t *testing.T, path, head string) [][]string {
 	t.Helper()
-	_, rest, found := strings.Cut(readme(t), "\n| "+head+" |")
+	_, rest, found := strings.Cut(file(t, path), "\n| "+head+" |")
 	if !found {
-		t.Fatalf("the README has no table that begins with %q", head)
+		t.Fatalf("%s has no table that begins with %q", path, head)
 	}
-	body, _, _ := strings.Cut(rest, "\n\n")
+	body, _, _ := strings.Cut(strings.TrimSuffix(rest, "\n"), "\n\n")
 	var rows [][]string
 	for _, line := range strings.Split(body, "\n")[2:] {
 		cells := strings.Split(strings.Trim(line, "|"), "|")
@@ -332,10 +484,10 @@ func table(t *testing.T, head string) [][]string {
 	return rows
 }
 
-func firstColumn(t *testing.T, head string) []string {
+func firstColumn(t *testing.T, path, head string) []string {
 	t.Helper()
 	var column []string
-	for _, row := range table(t, head) {
+	for _, row := range table(t, path, head) {
 		column = append(column, unquote(t, row[0]))
 	}
 	return column

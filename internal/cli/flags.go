@@ -11,14 +11,16 @@ import (
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
+
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/output"
 )
 
-// flagger is a command or the application.
+// flagger is a command or the application, to which flags can be added.
 type flagger interface {
 	Flag(name, help string) *kingpin.FlagClause
 }
 
-// value is a flag's value. Its errors name the flag, which kingpin's do not.
+// value is the value of a flag. Unlike kingpin's own, its errors name the flag.
 type value[T any] struct {
 	flag  string
 	text  string
@@ -46,7 +48,7 @@ func define[T any](to flagger, flag, help string, into *T, parse func(string) (T
 	return clause
 }
 
-// duration accepts durations from a least one on.
+// duration returns a parser of durations of at least a minimum.
 func duration(least time.Duration) func(string) (time.Duration, error) {
 	return func(text string) (time.Duration, error) {
 		d, err := time.ParseDuration(text)
@@ -60,56 +62,103 @@ func duration(least time.Duration) func(string) (time.Duration, error) {
 	}
 }
 
-// positive accepts whole numbers from 1 on.
+// positive parses integers above 0.
 func positive(text string) (int, error) {
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {
-		return 0, fmt.Errorf("%q is not a whole number above 0", text)
+		return 0, fmt.Errorf("%q is not a positive integer", text)
 	}
 	return n, nil
 }
 
-// natural accepts whole numbers from 0 on.
+// natural parses integers of at least 0.
 func natural(text string) (int, error) {
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 0 {
-		return 0, fmt.Errorf("%q is not a whole number from 0 on", text)
+		return 0, fmt.Errorf("%q is not a non-negative integer", text)
 	}
 	return n, nil
 }
 
-// oneOf accepts the words that are given.
+// oneOf returns a parser of one of several words.
 func oneOf(words ...string) func(string) (string, error) {
 	return func(text string) (string, error) {
 		if !slices.Contains(words, text) {
-			return "", fmt.Errorf("%q is none of %s", text, strings.Join(words, ", "))
+			return "", fmt.Errorf("%q is not one of %s", text, strings.Join(words, ", "))
 		}
 		return text, nil
 	}
 }
 
-// anchored accepts regular expressions that have to match a whole string. An
-// empty one is none.
-func anchored(text string) (*regexp.Regexp, error) {
+// anchored parses a regular expression that must match a whole string, ignoring
+// case. The empty string stands for no expression.
+func anchored(text string) (*regexp.Regexp, error) { return expression("(?i)^(?:", text, ")$") }
+
+// unanchored parses a regular expression that may match any part of a string,
+// ignoring case. The empty string stands for no expression.
+func unanchored(text string) (*regexp.Regexp, error) { return expression("(?i:", text, ")") }
+
+// expression compiles a text between a prefix and a suffix. The text must compile by
+// itself, so that an error quotes it as it was typed.
+func expression(prefix, text, suffix string) (*regexp.Regexp, error) {
 	if text == "" {
 		return nil, nil
 	}
-	return regexp.Compile("^(?:" + text + ")$")
+	if _, err := regexp.Compile(text); err != nil {
+		return nil, err
+	}
+	return regexp.Compile(prefix + text + suffix)
 }
 
-// baseURL accepts the address of a host, perhaps with a path.
+// baseURL parses the URL of a host, with or without a path. Its error does not
+// quote the URL, which may contain a password.
 func baseURL(text string) (string, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.User != nil {
-		return "", errors.New("it is not an address of the form https://host")
+		return "", errors.New("not a URL of the form https://host")
 	}
 	return strings.TrimRight(text, "/"), nil
 }
 
-// word accepts what stands in an address or a form without being quoted.
+// word parses a GUID or domain, which needs no escaping in a URL.
 func word(text string) (string, error) {
 	if !regexp.MustCompile(`^[\w.-]+$`).MatchString(text) {
-		return "", fmt.Errorf("%q is neither a GUID nor a domain", text)
+		return "", fmt.Errorf("%q is neither a GUID nor a domain name", text)
 	}
 	return text, nil
+}
+
+// outputFlags are the flags of the commands that print rows.
+type outputFlags struct {
+	format string
+	sort   string
+	name   *regexp.Regexp
+}
+
+func (f *outputFlags) define(to *kingpin.CmdClause, orders ...string) {
+	define(to, "output", "Output format: table, json (one array) or csv. Only a table keeps all rows in memory.", &f.format, oneOf(output.Table, output.JSON, output.CSV)).Default(output.Table)
+	define(to, "sort", "Order of the rows: "+strings.Join(orders, ", ")+". Sorting keeps all rows in memory. By default, rows are printed as they arrive, in Partner Center's order.", &f.sort, oneOf(orders...))
+	define(to, "name", "Only customers whose name contains a match of this regular expression (RE2), ignoring case.", &f.name, unanchored)
+}
+
+// selects reports whether a customer of that name is selected.
+func (f *outputFlags) selects(name string) bool { return f.name == nil || f.name.MatchString(name) }
+
+// noteEmpty explains an empty output, which is not a failure: listed and selected
+// count the customers before and after selection by name.
+func (f *outputFlags) noteEmpty(env *environment, listed, selected int) {
+	switch {
+	case listed == 0:
+		fmt.Fprintf(env.stderr, "%s: note: there are no customers\n", name)
+	case selected == 0:
+		fmt.Fprintf(env.stderr, "%s: note: no customer's name matches --name\n", name)
+	}
+}
+
+// streams reports whether rows are printed as they arrive.
+func (f *outputFlags) streams() bool { return f.format != output.Table && f.sort == "" }
+
+// newWriter returns a writer of rows to the standard output.
+func newWriter[R any](env *environment, f *outputFlags, l output.Listing[R]) output.Writer[R] {
+	return output.NewWriter(env.stdout, f.format, f.sort, l)
 }

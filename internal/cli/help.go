@@ -10,28 +10,29 @@ import (
 	"github.com/prometheus/common/version"
 )
 
-// partnerExample are the flags that every example with a partner needs.
+// partnerExample holds the flags common to the examples with a partner.
 const partnerExample = "--partner.tenant-id=contoso.onmicrosoft.com --partner.client-id=00000000-0000-0000-0000-000000000000 " +
 	"--partner.refresh-token-file=/var/lib/azure_csp_exporter/refresh-token"
 
-// example is a command line and what it is good for.
+// example is a command line and its purpose.
 type example struct{ command, purpose, arguments string }
 
-// examples are in the order of the help.
+// examples lists the examples in the order of the help.
 var examples = []example{
-	{"demo", "See the metrics of a simulated partner:", ""},
+	{"demo", "Serve the metrics of a simulated partner:", ""},
 	{"demo", "Write a history for Prometheus:", "--backfill=35d"},
 	{"login", "Sign in once, without a secret or a certificate:", partnerExample},
 	{"login", "Sign in with a certificate:", partnerExample + " --partner.certificate-file=client.crt --partner.certificate-key-file=client.key"},
-	{"check", "Find out what is missing:", partnerExample},
-	{"serve", "Serve the metrics, and keep what is known across restarts:", partnerExample + " --cache.file=/var/lib/azure_csp_exporter/cache.json"},
+	{"check", "Check a new setup:", partnerExample},
+	{"serve", "Serve the metrics, and keep the cache across restarts:", partnerExample + " --cache.file=/var/lib/azure_csp_exporter/cache.json"},
 	{"serve", "Serve a quarter of the customers:", partnerExample + " --shard=0 --total-shards=4"},
 	{"customers", "List the customers as CSV:", partnerExample + " --output=csv"},
-	{"usage", "See who is over budget, the worst first:", partnerExample + " --over-budget --sort=budget-used"},
-	{"usage", "Read what the exporter has cached, without a call:", "--from-cache --cache.file=/var/lib/azure_csp_exporter/cache.json"},
+	{"usage", "Show customers over budget, the highest share first:", partnerExample + " --over-budget --sort=budget-used"},
+	{"usage", "Show the exporter's cache file, without a request:", "--from-cache --cache.file=/var/lib/azure_csp_exporter/cache.json"},
 }
 
-// helpTemplate is kingpin's own, with the examples of the selected command.
+// helpTemplate returns kingpin's template, extended by the examples of the selected
+// command.
 func helpTemplate() string {
 	var b strings.Builder
 	b.WriteString(kingpin.DefaultUsageTemplate)
@@ -53,8 +54,8 @@ func exampleCommands() []string {
 	return commands
 }
 
-// examplesOf has a line for each purpose, and the command line below it, with one
-// flag a line.
+// examplesOf returns the examples of a command: the purpose, followed by the command
+// line with one flag per line.
 func examplesOf(command, indent string) string {
 	var b strings.Builder
 	b.WriteString("Examples:\n")
@@ -71,8 +72,8 @@ func (e example) line(indent string) string {
 	return strings.Join(words, " \\\n"+indent+"    ")
 }
 
-// prepareManPage gives kingpin's template a title in one line, and the examples.
-// It is the library's own variable, and so changed once only.
+// prepareManPage adds a one-line title and the examples to kingpin's template, a
+// global variable, and therefore runs once.
 var prepareManPage = sync.OnceFunc(func() {
 	template := strings.Replace(kingpin.ManPageTemplate, `.TH {{.App.Name}} 1 {{.App.Version}} "{{.App.Author}}"`,
 		fmt.Sprintf(`.TH %s 1 "" "%s %s" "User Commands"`, name, name, version.Version), 1)
@@ -86,8 +87,9 @@ var prepareManPage = sync.OnceFunc(func() {
 	kingpin.ManPageTemplate = b.String()
 })
 
-// completed leaves out an unfinished first word, which kingpin takes for one of
-// the default command: it then offers all commands, of which the shell chooses.
+// completed removes an unfinished first word, which kingpin would complete as an
+// argument of the default command. Without it kingpin offers all commands, and the
+// shell filters them.
 func completed(args []string) []string {
 	if len(args) == 2 && args[0] == "--completion-bash" && !strings.HasPrefix(args[1], "-") {
 		return args[:1]

@@ -15,8 +15,8 @@ func TestGatherErrorsAreOneLine(t *testing.T) {
 		said []any
 		want string
 	}{
-		"many":   {[]any{"error gathering metrics:", prometheus.MultiError{errors.New("first"), errors.New("second")}}, `level=error msg="metrics cannot be exposed" errors=2 first=first`},
-		"single": {[]any{"error encoding", errors.New("broken pipe")}, `level=error msg="a scrape cannot be answered" err="error encoding broken pipe"`},
+		"many":   {[]any{"error gathering metrics:", prometheus.MultiError{errors.New("first"), errors.New("second")}}, `level=error msg="gathering metrics failed" errors=2 first=first`},
+		"single": {[]any{"error encoding", errors.New("broken pipe")}, `level=error msg="serving a scrape failed" err="error encoding broken pipe"`},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -16,11 +16,11 @@ import (
 )
 
 var (
-	errSignInFailed  = errors.New("the sign-in failed, and the refresh token file is unchanged")
-	errSignInGivenUp = errors.New("the sign-in was given up, and the refresh token file is unchanged")
+	errSignInFailed      = errors.New("sign-in failed; the refresh token file is unchanged")
+	errSignInInterrupted = errors.New("sign-in interrupted; the refresh token file is unchanged")
 )
 
-// loginCommand gets a refresh token.
+// loginCommand signs a user in and stores the refresh token.
 type loginCommand struct{ partner partnerFlags }
 
 func newLogin(to flagger) *loginCommand {
@@ -46,11 +46,10 @@ func signIn(ctx context.Context, cfg client.Config, stdout io.Writer) error {
 	return client.SignIn(ctx, cfg, p.show)
 }
 
-// signInFailure reports what the authority has to say, and leaves to the caller
-// what is not the authority's.
+// signInFailure reports a rejected sign-in, and returns the error of the command.
 func signInFailure(ctx context.Context, err error, report *report) error {
 	if ctx.Err() != nil {
-		return errSignInGivenUp
+		return errSignInInterrupted
 	}
 	if _, ok := errors.AsType[*client.Error](err); !ok {
 		return flagError(err)
@@ -59,10 +58,10 @@ func signInFailure(ctx context.Context, err error, report *report) error {
 	return errSignInFailed
 }
 
-// prompt tells the user what to do, and how long there is time for it.
+// prompt shows the device code and the time left to enter it.
 type prompt struct {
 	w        io.Writer
-	terminal bool // so that a line can be written over
+	terminal bool // whether a line can be overwritten
 	stop     chan struct{}
 	counting sync.WaitGroup
 }
@@ -75,7 +74,7 @@ func isTerminal(w io.Writer) bool {
 func (p *prompt) show(code client.DeviceCode) {
 	minutes := max(1, int(time.Until(code.Expires).Round(time.Minute).Minutes()))
 	fmt.Fprintf(p.w, "Open %s and enter the code %s\n", code.VerificationURL, code.UserCode)
-	fmt.Fprintf(p.w, "Sign in there as the partner user, with MFA. The code expires in %d min; Ctrl-C gives up.\n", minutes)
+	fmt.Fprintf(p.w, "Sign in there as the partner user, with MFA. The code expires in %d min; press Ctrl-C to cancel.\n", minutes)
 	if !p.terminal {
 		fmt.Fprintln(p.w, "Waiting for the sign-in…")
 		return
@@ -84,7 +83,7 @@ func (p *prompt) show(code client.DeviceCode) {
 	p.counting.Go(func() { p.count(code.Expires) })
 }
 
-// count writes the time that is left over itself, until it is stopped.
+// count updates the time left every second until it is stopped.
 func (p *prompt) count(expires time.Time) {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
@@ -95,14 +94,14 @@ func (p *prompt) count(expires time.Time) {
 		select {
 		case <-ticker.C:
 		case <-p.stop:
-			// A terminal may have put ^C after the line.
+			// A terminal may have printed ^C after the line.
 			fmt.Fprint(p.w, "\r"+strings.Repeat(" ", len(line))+"\r")
 			return
 		}
 	}
 }
 
-// end wipes the time off, if it was shown.
+// end stops the countdown and erases it.
 func (p *prompt) end() {
 	if p.stop != nil {
 		close(p.stop)

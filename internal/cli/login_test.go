@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cli/clitest"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client/simulator"
@@ -23,11 +25,11 @@ const (
 	devicePath  = "/fake-partner.example/oauth2/v2.0/devicecode"
 	deviceGrant = "urn:ietf:params:oauth:grant-type:device_code"
 	fakePrompt  = `Open https://fake.example/device and enter the code FAKE-CODE
-Sign in there as the partner user, with MFA. The code expires in 15 min; Ctrl-C gives up.
+Sign in there as the partner user, with MFA. The code expires in 15 min; press Ctrl-C to cancel.
 Waiting for the sign-in…
 `
 	simulatedPrompt = `Open https://login.simulated.example/devicelogin and enter the code SIMULATED
-Sign in there as the partner user, with MFA. The code expires in 15 min; Ctrl-C gives up.
+Sign in there as the partner user, with MFA. The code expires in 15 min; press Ctrl-C to cancel.
 Waiting for the sign-in…
 `
 )
@@ -110,17 +112,17 @@ func TestLogin(t *testing.T) {
 	p.expectSignIn(pending, signedIn)
 	p.on(listPath, lists("Contoso"))
 	p.on("/v1/customers/c0/usagesummary", says(200, `{"totalCost":12.345,"currencyCode":"EUR"}`))
-	status, stdout, stderr := run(t, p.flags("login", "--log.level=debug")...)
+	status, stdout, stderr := clitest.Run(t, p.flags("login", "--log.level=debug")...)
 	want := fakePrompt + `ok    sign-in    the refresh token is stored in ` + p.tokenFile + `
-ok    files      the credentials can be read, and the refresh token can be replaced
-ok    token      the authority exchanged the refresh token for an access token
+ok    files      the credential files are readable, and the refresh token file is replaceable
+ok    token      the refresh token was exchanged for an access token
 ok    clock      this machine's clock agrees with Microsoft's
-ok    mfa        the sign-in had MFA
+ok    mfa        the sign-in used MFA
 ok    customers  Partner Center lists 1 customers
-ok    role       nothing says that the user may not read the usage
-ok    usage      "Contoso" has spent 12.35 EUR in the current billing period
+ok    role       no request was rejected for a missing role
+ok    usage      "Contoso" has a cost of 12.35 EUR in the current billing period
 note  budgets    1 of 2 customers with usage have a budget
-ok    throttle   0 of 5 calls were refused as too many, 8 may be in flight now
+ok    throttle   0 of 5 requests were throttled, current concurrency limit 8
 `
 	if diff := cmp.Diff(want, stdout); diff != "" {
 		t.Error(diff)
@@ -144,18 +146,18 @@ func TestLoginOfPublicClient(t *testing.T) {
 	t.Parallel()
 	sim := simulator.New(simulator.Config{PublicClient: true})
 	sim.SetSignIn(simulator.SignIn{Interval: time.Second})
-	file := write(t, "not-a-token-that-has-died")
-	status, stdout, stderr := run(t, with(simulated(t, sim, "login"), "--partner.client-secret-file", "", "--partner.refresh-token-file", file)...)
+	file := clitest.Write(t, "not-a-token-that-has-died")
+	status, stdout, stderr := clitest.Run(t, with(simulated(t, sim, "login"), "--partner.client-secret-file", "", "--partner.refresh-token-file", file)...)
 	want := simulatedPrompt + `ok    sign-in    the refresh token is stored in ` + file + `
-ok    files      the credentials can be read, and the refresh token can be replaced
-ok    token      the authority exchanged the refresh token for an access token
+ok    files      the credential files are readable, and the refresh token file is replaceable
+ok    token      the refresh token was exchanged for an access token
 ok    clock      this machine's clock agrees with Microsoft's
-ok    mfa        the sign-in had MFA
+ok    mfa        the sign-in used MFA
 ok    customers  Partner Center lists 0 customers
-ok    role       nothing says that the user may not read the usage
-note  usage      ` + `usage may be read, but none of the first 0 customers has any
+ok    role       no request was rejected for a missing role
+note  usage      none of the first 0 customers has usage
 ok    budgets    0 of 0 customers with usage have a budget
-ok    throttle   0 of 4 calls were refused as too many, 8 may be in flight now
+ok    throttle   0 of 4 requests were throttled, current concurrency limit 8
 `
 	if diff := cmp.Diff(want, stdout); diff != "" {
 		t.Error(diff)
@@ -170,19 +172,19 @@ func TestLoginWithoutMFA(t *testing.T) {
 	sim := simulator.New(simulator.Config{Customers: simulator.Fleet(3)})
 	sim.SetSignIn(simulator.SignIn{Interval: time.Second})
 	sim.SetFaults(simulator.Faults{WithoutMFA: true})
-	file := write(t, "not-a-token-that-has-died")
-	status, stdout, stderr := run(t, with(simulated(t, sim, "login"), "--partner.refresh-token-file", file)...)
+	file := clitest.Write(t, "not-a-token-that-has-died")
+	status, stdout, stderr := clitest.Run(t, with(simulated(t, sim, "login"), "--partner.refresh-token-file", file)...)
 	want := simulatedPrompt + `ok    sign-in    the refresh token is stored in ` + file + `
-ok    files      the credentials can be read, and the refresh token can be replaced
-ok    token      the authority exchanged the refresh token for an access token
+ok    files      the credential files are readable, and the refresh token file is replaceable
+ok    token      the refresh token was exchanged for an access token
 ok    clock      this machine's clock agrees with Microsoft's
-FAIL  mfa        customers: the sign-in had no MFA
+FAIL  mfa        customers: the sign-in did not use MFA
                  hint: sign in again as a partner user with MFA and replace the refresh token file
-skip  customers  not tried, because of the failure above
-skip  role       not tried, because of the failure above
-skip  usage      not tried, because of the failure above
-skip  budgets    not tried, because of the failure above
-skip  throttle   not tried, because of the failure above
+skip  customers  skipped because of the failure above
+skip  role       skipped because of the failure above
+skip  usage      skipped because of the failure above
+skip  budgets    skipped because of the failure above
+skip  throttle   skipped because of the failure above
 `
 	if diff := cmp.Diff(want, stdout); diff != "" {
 		t.Error(diff)
@@ -241,11 +243,11 @@ func TestLoginFails(t *testing.T) {
 			t.Parallel()
 			p := newPartner(t)
 			p.expectSignIn(test.poll)
-			status, stdout, stderr := run(t, p.flags("login")...)
+			status, stdout, stderr := clitest.Run(t, p.flags("login")...)
 			if diff := cmp.Diff(fakePrompt+test.want, stdout); diff != "" {
 				t.Error(diff)
 			}
-			if want := "azure_csp_exporter: error: the sign-in failed, and the refresh token file is unchanged\n"; status != 1 || stderr != want {
+			if want := "azure_csp_exporter: error: sign-in failed; the refresh token file is unchanged\n"; status != 1 || stderr != want {
 				t.Errorf("It ended with status %d and said %q, want 1 and %q", status, stderr, want)
 			}
 			checkFile(t, p.tokenFile, "fake-refresh-0\n")
@@ -257,7 +259,7 @@ func TestLoginFails(t *testing.T) {
 // Where the tenant is wrong, there is no code to show.
 func TestLoginToWrongTenant(t *testing.T) {
 	sim := simulator.New(simulator.Config{})
-	status, stdout, _ := run(t, with(simulated(t, sim, "login"), "--partner.tenant-id", "another.example")...)
+	status, stdout, _ := clitest.Run(t, with(simulated(t, sim, "login"), "--partner.tenant-id", "another.example")...)
 	step, remedy, _ := strings.Cut(stdout, "\n")
 	if !strings.HasPrefix(step, "FAIL  sign-in    devicecode: HTTP 400: code AADSTS90002: invalid_request (request ") ||
 		remedy != "                 hint: the authority does not know the tenant: check tenant and cloud\n" || status != 1 {
@@ -270,12 +272,12 @@ func TestLoginToWrongTenant(t *testing.T) {
 func TestLoginLooksForFolderFirst(t *testing.T) {
 	p := newPartner(t) // It answers no request for a code.
 	p.tokenFile = filepath.Join(t.TempDir(), "none", "refresh-token")
-	status, stdout, stderr := run(t, p.flags("login")...)
+	status, stdout, stderr := clitest.Run(t, p.flags("login")...)
 	if want := fmt.Sprintf("azure_csp_exporter: error: --partner.refresh-token-file: the refresh token cannot be stored: the folder %s must be writable: ", filepath.Dir(p.tokenFile)); status != 1 || stdout != "" || !strings.HasPrefix(stderr, want) {
 		t.Errorf("It ended with status %d and said %q and %q", status, stdout, stderr)
 	}
 	p.tokenFile = t.TempDir()
-	status, stdout, stderr = run(t, p.flags("login")...)
+	status, stdout, stderr = clitest.Run(t, p.flags("login")...)
 	if want := fmt.Sprintf("azure_csp_exporter: error: --partner.refresh-token-file: the refresh token cannot be stored: %s is not a regular file\n", p.tokenFile); status != 1 || stdout != "" || stderr != want {
 		t.Errorf("It ended with status %d and said %q and %q, want %q", status, stdout, stderr, want)
 	}
@@ -287,16 +289,16 @@ func TestLoginGivesUp(t *testing.T) {
 	p.expectSignIn(pending)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	stdout, stderr, status := newOutput(), newOutput(), make(chan int, 1)
+	stdout, stderr, status := clitest.NewOutput(), clitest.NewOutput(), make(chan int, 1)
 	go func() { status <- cli.Run(ctx, p.flags("login"), stdout, stderr) }()
-	stdout.await(t, "Waiting")
+	stdout.Await(t, "Waiting")
 	cancel()
 	select {
 	case got := <-status:
-		if want := "azure_csp_exporter: error: the sign-in was given up, and the refresh token file is unchanged\n"; got != 1 || stderr.String() != want {
+		if want := "azure_csp_exporter: error: sign-in interrupted; the refresh token file is unchanged\n"; got != 1 || stderr.String() != want {
 			t.Errorf("It ended with status %d and said %q, want 1 and %q", got, stderr, want)
 		}
-	case <-time.After(patience):
+	case <-time.After(clitest.Patience):
 		t.Error("It does not end")
 	}
 	if diff := cmp.Diff(fakePrompt, stdout.String()); diff != "" {

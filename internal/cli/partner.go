@@ -12,12 +12,12 @@ import (
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
 )
 
-// partnerFlags say who the partner is, and how to reach Partner Center.
+// partnerFlags identify the partner, its credentials and the cloud.
 type partnerFlags struct {
 	tenantID, clientID           string
 	secretFile, refreshTokenFile string
 	certificateFile, keyFile     string
-	seedFile                     string
+	bootstrapFile                string
 	cloud, apiURL, loginURL      string
 	timeout                      time.Duration
 }
@@ -28,29 +28,29 @@ func (f *partnerFlags) define(to flagger) {
 	}
 }
 
-// defineOptional leaves it to the command when to insist on the flags that every
-// call needs, which it returns.
+// defineOptional defines the flags, and returns those that every request needs. The
+// command decides when they are required.
 func (f *partnerFlags) defineOptional(to flagger) (needed []*kingpin.FlagClause) {
-	tenant := define(to, "partner.tenant-id", "The partner's Entra tenant, a GUID or a domain.", &f.tenantID, word)
-	id := define(to, "partner.client-id", "The id of the application that is registered with the partner's tenant.", &f.clientID, word)
-	to.Flag("partner.client-secret-file", "File with the application's secret, read anew for every token. A public client has none.").
+	tenant := define(to, "partner.tenant-id", "Microsoft Entra tenant of the partner, as GUID or domain name.", &f.tenantID, word)
+	id := define(to, "partner.client-id", "Application (client) id of the app registration in the partner's tenant.", &f.clientID, word)
+	to.Flag("partner.client-secret-file", "File with the client secret, read before every token request. Public clients have none.").
 		StringVar(&f.secretFile)
-	to.Flag("partner.certificate-file", "PEM file with a certificate in place of a secret, read anew for every token.").
+	to.Flag("partner.certificate-file", "PEM file with a client certificate instead of a secret, read before every token request.").
 		StringVar(&f.certificateFile)
-	to.Flag("partner.certificate-key-file", "PEM file with the certificate's private key, unencrypted. Without it, the key is in the certificate file.").
+	to.Flag("partner.certificate-key-file", "PEM file with the unencrypted private key of the certificate. Defaults to the certificate file.").
 		StringVar(&f.keyFile)
-	token := to.Flag("partner.refresh-token-file", "File with the refresh token of the partner user. It is replaced whenever the token is rotated.")
+	token := to.Flag("partner.refresh-token-file", "File with the refresh token of the partner user. It is replaced whenever the token rotates.")
 	token.StringVar(&f.refreshTokenFile)
-	to.Flag("partner.bootstrap-refresh-token-file", "File with a refresh token that is only read: it is used while the refresh token file does not exist, and once if the token in that is refused.").
-		StringVar(&f.seedFile)
+	to.Flag("partner.bootstrap-refresh-token-file", "Read-only file with a refresh token, used while the refresh token file does not exist, and once after the token in that file is rejected.").
+		StringVar(&f.bootstrapFile)
 	define(to, "partner.cloud", "National cloud of the partner: global, usgov or china.", &f.cloud, oneOf(cloudNames()...)).Default("global")
-	define(to, "partner.api-url", "Address of the API in place of the cloud's, for a proxy or a test.", &f.apiURL, baseURL)
-	define(to, "partner.login-url", "Address of the login authority in place of the cloud's, for a proxy or a test.", &f.loginURL, baseURL)
-	define(to, "api.timeout", "Limit of one call, with its retries and the wait for its turn.", &f.timeout, duration(time.Millisecond)).Default("60s")
+	define(to, "partner.api-url", "URL of the API, overriding the cloud's, for a proxy or a test.", &f.apiURL, baseURL)
+	define(to, "partner.login-url", "URL of the login authority, overriding the cloud's, for a proxy or a test.", &f.loginURL, baseURL)
+	define(to, "api.timeout", "Timeout of one request, including its retries and the wait for a permit.", &f.timeout, duration(time.Millisecond)).Default("60s")
 	return []*kingpin.FlagClause{tenant, id, token}
 }
 
-// connect returns a client of the partner that has called nobody yet.
+// connect returns a client of the partner. It sends no request.
 func (f *partnerFlags) connect(env *environment, concurrency int) (*client.Client, error) {
 	cfg, err := f.config()
 	if err != nil {
@@ -68,14 +68,14 @@ func cloudNames() []string {
 	return names
 }
 
-// config checks the files, so that what is wrong with them is said at the start
-// and not at the first exchange of tokens, which would cost the refresh token.
+// config returns the configuration of the client after checking its files: an error
+// at the first token exchange could lose the rotated refresh token.
 func (f *partnerFlags) config() (client.Config, error) {
 	cfg := f.uncheckedConfig()
 	return cfg, flagError(cfg.CheckFiles())
 }
 
-// uncheckedConfig is for a sign-in, which checks what it needs itself.
+// uncheckedConfig returns the configuration of a sign-in, which does its own checks.
 func (f *partnerFlags) uncheckedConfig() client.Config {
 	cloud, _ := client.CloudByName(f.cloud)
 	if f.apiURL != "" {
@@ -92,13 +92,13 @@ func (f *partnerFlags) uncheckedConfig() client.Config {
 		CertificateFile:           f.certificateFile,
 		CertificateKeyFile:        f.keyFile,
 		RefreshTokenFile:          f.refreshTokenFile,
-		BootstrapRefreshTokenFile: f.seedFile,
+		BootstrapRefreshTokenFile: f.bootstrapFile,
 		Timeout:                   f.timeout,
 		UserAgent:                 userAgent(),
 	}
 }
 
-// fileFlags are the flags behind the fields of the client's configuration.
+// fileFlags maps fields of the client's configuration to flags.
 var fileFlags = map[string]string{
 	"ClientSecretFile":          "--partner.client-secret-file",
 	"CertificateFile":           "--partner.certificate-file",
@@ -107,8 +107,8 @@ var fileFlags = map[string]string{
 	"BootstrapRefreshTokenFile": "--partner.bootstrap-refresh-token-file",
 }
 
-// flagError names the flag where the client names a field, and all flags where it
-// names several.
+// flagError replaces the configuration fields in an error by the names of their
+// flags. Several errors become one line.
 func flagError(err error) error {
 	var several interface{ Unwrap() []error }
 	if errors.As(err, &several) {

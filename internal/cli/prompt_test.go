@@ -19,7 +19,7 @@ func TestPromptCountsDown(t *testing.T) {
 		time.Sleep(31*time.Second + time.Millisecond) // in a bubble
 		p.end()
 		lines := strings.Split(out.String(), "\r")
-		if want := "Open https://fake.example and enter the code FAKE\nSign in there as the partner user, with MFA. The code expires in 2 min; Ctrl-C gives up.\n"; lines[0] != want {
+		if want := "Open https://fake.example and enter the code FAKE\nSign in there as the partner user, with MFA. The code expires in 2 min; press Ctrl-C to cancel.\n"; lines[0] != want {
 			t.Errorf("It began with %q, want %q", lines[0], want)
 		}
 		for i, want := range map[int]string{1: "Waiting for the sign-in, 01:30 left… ", 2: "Waiting for the sign-in, 01:29 left… ", 32: "Waiting for the sign-in, 00:59 left… "} {

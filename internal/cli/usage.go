@@ -14,12 +14,13 @@ import (
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/output"
 )
 
-// usageCommand shows what customers have spent.
+// usageCommand prints the usage of customers.
 type usageCommand struct {
 	partner     partnerFlags
-	needed      []*kingpin.FlagClause // of the partner, to ask for usage
+	required    []*kingpin.FlagClause // unless fromCache is set
 	output      outputFlags
 	concurrency int
 	overBudget  bool
@@ -29,85 +30,85 @@ type usageCommand struct {
 }
 
 func newUsage(to *kingpin.CmdClause) *usageCommand {
-	c := &usageCommand{}
-	c.needed = c.partner.defineOptional(to)
-	c.output.define(to, "name", "cost", "budget-used", "forecast")
-	define(to, "api.concurrency", "Most usage calls in flight.", &c.concurrency, positive).Default("8")
-	to.Flag("over-budget", "Only customers who have spent more than their budget.").BoolVar(&c.overBudget)
-	to.Flag("from-cache", "Show what the exporter's --cache.file holds, without credentials and calls.").BoolVar(&c.fromCache)
-	to.Flag("cache.file", "The exporter's file, for --from-cache. It is only read.").StringVar(&c.cacheFile)
-	to.Arg("customer-id", "Customers to show, all if there is none.").StringsVar(&c.ids)
-	to.Validate(func(*kingpin.CmdClause) error { return c.check() })
-	return c
+	cmd := &usageCommand{}
+	cmd.required = cmd.partner.defineOptional(to)
+	cmd.output.define(to, "name", "cost", "budget-used", "forecast")
+	define(to, "api.concurrency", "Maximum number of concurrent usage requests.", &cmd.concurrency, positive).Default("8")
+	to.Flag("over-budget", "Only customers whose cost exceeds their budget.").BoolVar(&cmd.overBudget)
+	to.Flag("from-cache", "Read the exporter's --cache.file instead of Partner Center, without credentials.").BoolVar(&cmd.fromCache)
+	to.Flag("cache.file", "Cache file of the exporter, for --from-cache. It is only read.").StringVar(&cmd.cacheFile)
+	to.Arg("customer-id", "Ids of the customers to print. Defaults to all customers.").StringsVar(&cmd.ids)
+	to.Validate(func(*kingpin.CmdClause) error { return cmd.check() })
+	return cmd
 }
 
-// check refuses flags that do not go together.
-func (c *usageCommand) check() error {
-	if len(c.ids) > 0 && c.output.name != nil {
-		return errors.New("--name: choose customers either by name or by id")
+// check rejects combinations of flags.
+func (cmd *usageCommand) check() error {
+	if len(cmd.ids) > 0 && cmd.output.name != nil {
+		return errors.New("--name cannot be combined with customer ids")
 	}
-	if slices.ContainsFunc(c.ids, func(id string) bool { return strings.TrimSpace(id) == "" }) {
+	if slices.ContainsFunc(cmd.ids, func(id string) bool { return strings.TrimSpace(id) == "" }) {
 		return errors.New("a customer id is empty")
 	}
-	if c.fromCache {
-		if c.cacheFile == "" {
+	if cmd.fromCache {
+		if cmd.cacheFile == "" {
 			return errors.New("--from-cache needs --cache.file")
 		}
 		return nil
 	}
-	for _, flag := range c.needed {
+	for _, flag := range cmd.required {
 		if model := flag.Model(); model.Value.String() == "" {
-			return fmt.Errorf("required flag --%s not provided, which only --from-cache does without", model.Name)
+			return fmt.Errorf("required flag --%s not provided (only --from-cache works without it)", model.Name)
 		}
 	}
 	return nil
 }
 
-func (c *usageCommand) run(ctx context.Context, env *environment) error {
-	if c.fromCache {
-		return c.showCache(env)
+func (cmd *usageCommand) run(ctx context.Context, env *environment) error {
+	if cmd.fromCache {
+		return cmd.showCache(env)
 	}
-	partner, err := c.partner.connect(env, c.concurrency)
+	c, err := cmd.partner.connect(env, cmd.concurrency)
 	if err != nil {
 		return err
 	}
-	defer partner.Close()
-	e := &enquiry{
-		source:      partner,
-		customers:   partner.CustomerPages,
-		selects:     c.output.selects,
-		concurrency: c.concurrency,
+	defer c.Close()
+	f := &fetcher{
+		source:      c,
+		customers:   c.CustomerPages,
+		selects:     cmd.output.selects,
+		concurrency: cmd.concurrency,
 		pagesAhead:  1,
-		breaker:     cache.NewFailFast(c.concurrency),
+		failFast:    cache.NewFailFast(cmd.concurrency),
 	}
-	if len(c.ids) > 0 {
-		e.customers = c.named
+	if len(cmd.ids) > 0 {
+		f.customers = cmd.named
 	}
-	if !c.output.streams() {
-		e.pagesAhead = 1000 // The bar can show the whole as soon as all are listed.
+	if !cmd.output.streams() {
+		f.pagesAhead = 1000 // The bar needs the total number of customers.
 	}
-	if !c.output.streams() || screenOf(env.stdout).width == 0 { // Nothing comes between rows on a terminal.
-		e.progress = newProgress(env.stderr)
+	if !cmd.output.streams() || output.ScreenOf(env.stdout).Width == 0 { // Progress must not mix with rows on a terminal.
+		f.progress = output.NewProgress(env.stderr)
 	}
-	return c.show(ctx, env, e)
+	return cmd.show(ctx, env, f)
 }
 
-// named takes the place of the list of customers, which costs calls.
-func (c *usageCommand) named(context.Context) iter.Seq2[[]client.Customer, error] {
+// named yields the given customers instead of the list of all customers.
+func (cmd *usageCommand) named(context.Context) iter.Seq2[[]client.Customer, error] {
 	return func(yield func([]client.Customer, error) bool) {
 		var customers []client.Customer
-		for _, id := range c.uniqueIDs() {
+		for _, id := range cmd.uniqueIDs() {
 			customers = append(customers, client.Customer{ID: id})
 		}
 		yield(customers, nil)
 	}
 }
 
-// uniqueIDs returns the ids as they were given, each customer's first one.
-func (c *usageCommand) uniqueIDs() []string {
+// uniqueIDs returns the given ids without duplicates.
+func (cmd *usageCommand) uniqueIDs() []string {
 	var ids []string
 	known := map[string]bool{}
-	for _, id := range c.ids {
+	for _, id := range cmd.ids {
 		if canonical := client.CanonicalID(id); !known[canonical] {
 			known[canonical] = true
 			ids = append(ids, strings.TrimSpace(id))
@@ -116,92 +117,100 @@ func (c *usageCommand) uniqueIDs() []string {
 	return ids
 }
 
-// show prints the outcomes of an enquiry.
-func (c *usageCommand) show(ctx context.Context, env *environment, e *enquiry) error {
-	rows := newRowWriter(env, &c.output, usageListing())
+// show prints the outcomes of a fetcher.
+func (cmd *usageCommand) show(ctx context.Context, env *environment, f *fetcher) error {
+	rows := newWriter(env, &cmd.output, usageListing())
 	failed := &failures{w: env.stderr}
-	defer e.progress.clear()
-	for o := range e.outcomes(ctx) {
+	defer f.progress.Clear()
+	for o := range f.outcomes(ctx) {
 		if ctx.Err() != nil {
 			break
 		}
 		if o.err != nil {
-			e.progress.clear()
+			f.progress.Clear()
 			failed.add(o.row.Name, o.err)
-		} else if err := c.add(o.row, rows); err != nil {
+		} else if err := cmd.add(o.row, rows); err != nil {
 			return err
 		}
-		e.progress.advance()
+		f.progress.Advance()
 	}
 	if ctx.Err() != nil {
 		return errInterrupted
 	}
-	e.progress.clear()
-	if err := rows.end(); err != nil {
+	f.progress.Clear()
+	if err := rows.Close(); err != nil {
 		return err
 	}
+	if failed.count == 0 {
+		cmd.output.noteEmpty(env, f.listed, f.chosen)
+	}
 	err := failed.result()
-	if e.breaker.Stopped() != nil {
-		return fmt.Errorf("gave up, since every customer would fail: %w", err)
+	if f.failFast.Stopped() != nil {
+		return fmt.Errorf("aborted, every remaining request would fail: %w", err)
 	}
 	return err
 }
 
-// add prints a row, unless only those over budget are wanted and this is none.
-func (c *usageCommand) add(row cache.Customer, rows rowWriter[cache.Customer]) error {
-	if c.overBudget && (row.Figures == nil || !row.Figures.OverBudget()) {
+// add prints a row, subject to --over-budget.
+func (cmd *usageCommand) add(row cache.Customer, rows output.Writer[cache.Customer]) error {
+	if cmd.overBudget && (row.Figures == nil || !row.Figures.OverBudget()) {
 		return nil
 	}
-	return rows.add(row)
+	return rows.Add(row)
 }
 
-// showCache prints what an exporter knows.
-func (c *usageCommand) showCache(env *environment) error {
-	customers, owner, err := cache.ReadFile(c.cacheFile, c.owner())
+// showCache prints the usage in the cache file of an exporter.
+func (cmd *usageCommand) showCache(env *environment) error {
+	customers, owner, err := cache.ReadFile(cmd.cacheFile, cmd.owner())
 	if err != nil {
 		return fmt.Errorf("--cache.file: %w", err)
 	}
 	byName := nameOrder()
 	slices.SortFunc(customers, func(a, b cache.Customer) int { return byName(a.Customer, b.Customer) })
-	fmt.Fprintf(env.stderr, "%s: figures of %s%s\n", name, printable(owner), ages(customers))
+	fmt.Fprintf(env.stderr, "%s: figures of %s%s\n", name, output.Printable(owner), ages(customers))
 	failed := &failures{w: env.stderr}
-	customers = c.wanted(customers, failed)
-	rows := newRowWriter(env, &c.output, usageListing())
+	listed := len(customers)
+	customers = cmd.selected(customers, failed)
+	rows := newWriter(env, &cmd.output, usageListing())
 	for _, customer := range customers {
-		if err := c.add(customer, rows); err != nil {
+		if err := cmd.add(customer, rows); err != nil {
 			return err
 		}
 	}
-	if err := rows.end(); err != nil {
+	if err := rows.Close(); err != nil {
 		return err
+	}
+	if failed.count == 0 {
+		cmd.output.noteEmpty(env, listed, len(customers))
 	}
 	return failed.result()
 }
 
-// owner returns whose the file has to be, "" if the flags do not say.
-func (c *usageCommand) owner() string {
-	if c.partner.tenantID == "" {
+// owner returns the required owner of the cache file, or "" if the flags do not
+// identify one.
+func (cmd *usageCommand) owner() string {
+	if cmd.partner.tenantID == "" {
 		return ""
 	}
-	return c.partner.cloud + "/" + c.partner.tenantID
+	return cmd.partner.cloud + "/" + cmd.partner.tenantID
 }
 
-// wanted chooses customers by name or id.
-func (c *usageCommand) wanted(customers []cache.Customer, failed *failures) []cache.Customer {
+// selected returns the customers selected by name or id.
+func (cmd *usageCommand) selected(customers []cache.Customer, failed *failures) []cache.Customer {
 	ids := map[string]bool{}
-	for _, id := range c.uniqueIDs() {
+	for _, id := range cmd.uniqueIDs() {
 		ids[client.CanonicalID(id)] = true
 	}
 	chosen := slices.DeleteFunc(customers, func(customer cache.Customer) bool {
-		if len(c.ids) > 0 {
+		if len(cmd.ids) > 0 {
 			return !ids[client.CanonicalID(customer.ID)]
 		}
-		return !c.output.selects(customer.Name)
+		return !cmd.output.selects(customer.Name)
 	})
 	for _, customer := range chosen {
 		delete(ids, client.CanonicalID(customer.ID))
 	}
-	for _, id := range c.uniqueIDs() {
+	for _, id := range cmd.uniqueIDs() {
 		if ids[client.CanonicalID(id)] {
 			failed.add("", fmt.Errorf("customer %q is not in the file", id))
 		}
@@ -209,7 +218,7 @@ func (c *usageCommand) wanted(customers []cache.Customer, failed *failures) []ca
 	return chosen
 }
 
-// ages says between which moments figures were fetched.
+// ages describes when the oldest and the newest figures were fetched.
 func ages(customers []cache.Customer) string {
 	var first, last time.Time
 	for _, customer := range customers {
@@ -224,7 +233,7 @@ func ages(customers []cache.Customer) string {
 		}
 	}
 	if first.IsZero() {
-		return ", none yet"
+		return ", which has none yet"
 	}
-	return fmt.Sprintf(", known to be current between %s and %s", first.Format(time.RFC3339), cmp.Or(last, first).Format(time.RFC3339))
+	return fmt.Sprintf(", fetched between %s and %s", first.Format(time.RFC3339), cmp.Or(last, first).Format(time.RFC3339))
 }

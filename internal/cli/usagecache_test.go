@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cli/clitest"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client/simulator"
@@ -21,12 +23,12 @@ const cached = `{"format":1,"owner":"global/fake-partner.example","selection":""
   "total_cost":700,"currency":"EUR","budget":500,"billing_start":"2026-11-01T00:00:00-07:00","billing_end":"2026-11-30T00:00:00-07:00"}},
 {"customer":{"id":"c4","name":"Tailspin"},"status":"pending"}]}`
 
-const figuresOf = "azure_csp_exporter: figures of global/fake-partner.example, known to be current between 2026-11-15T00:00:00Z and 2026-11-16T00:00:00Z\n"
+const figuresOf = "azure_csp_exporter: figures of global/fake-partner.example, fetched between 2026-11-15T00:00:00Z and 2026-11-16T00:00:00Z\n"
 
 // The file tells all that the API would, without a partner, as of when it was
 // written. Nothing happens to it, and nothing beside it.
 func TestUsageFromCache(t *testing.T) {
-	file := write(t, cached)
+	file := clitest.Write(t, cached)
 	for _, path := range []string{file, filepath.Dir(file)} {
 		if err := os.Chmod(path, 0o500); err != nil {
 			t.Fatal(err)
@@ -48,7 +50,7 @@ Adventure Works  c3  EUR       700.00  500.00  140% over   1531.91  2026-11-01  
 		`customer_id,customer_name,status,currency,total_cost,total_cost_usd,budget,budget_used,forecast,billing_period_start,billing_period_end,last_modified,fetched
 c2,Contoso,ok,EUR,600,,1000,0.6,1200,2026-11-01T00:00:00Z,2026-12-01T00:00:00Z,,2026-11-16T00:00:00Z
 `, figuresOf+`azure_csp_exporter: failed: customer "c9" is not in the file
-azure_csp_exporter: error: not everything could be read: 1 failure
+azure_csp_exporter: error: incomplete: 1 failure
 `)
 	if content, err := os.ReadFile(file); err != nil || string(content) != cached {
 		t.Errorf("The file holds %s, %v", content, err)
@@ -71,9 +73,9 @@ func TestUsageFromABadCache(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "missing")
 			if test.content != "" {
-				file = write(t, test.content)
+				file = clitest.Write(t, test.content)
 			}
-			status, stdout, stderr := run(t, "usage", "--from-cache", "--cache.file="+file, "--partner.tenant-id=fake-partner.example")
+			status, stdout, stderr := clitest.Run(t, "usage", "--from-cache", "--cache.file="+file, "--partner.tenant-id=fake-partner.example")
 			want := "azure_csp_exporter: error: --cache.file: " + test.want + "\n"
 			if got := strings.ReplaceAll(stderr, file, "FILE"); status != 1 || stdout != "" || got != want {
 				t.Errorf("It ended with status %d and said %q and %q, want 1 and %q", status, stdout, got, want)
@@ -88,14 +90,14 @@ func TestUsageFromABadCache(t *testing.T) {
 
 // What an exporter knows is what the API says, but for those who failed.
 func TestUsageFromTheExportersCache(t *testing.T) {
-	sim := simulator.New(simulator.Config{Customers: billed(30)})
+	sim := simulator.New(simulator.Config{Customers: clitest.Billed(30)})
 	server := httptest.NewServer(sim)
 	defer server.Close()
 	file := filepath.Join(t.TempDir(), "cache.json")
-	exporter := start(t, simulatedFlags(t, server.URL, "--cache.file="+file)...)
-	exporter.get("/metrics")
-	exporter.stop()
-	status, stdout, stderr := run(t, "usage", "--from-cache", "--cache.file="+file, "--output=csv")
+	exporter := clitest.Start(t, clitest.SimulatedFlags(t, server.URL, "--cache.file="+file)...)
+	exporter.Get("/metrics")
+	exporter.Stop()
+	status, stdout, stderr := clitest.Run(t, "usage", "--from-cache", "--cache.file="+file, "--output=csv")
 	if status != 0 || strings.Count(stdout, ",ok,") != 30 {
 		t.Errorf("Status %d: %s%s", status, stdout, stderr)
 	}
@@ -117,21 +119,21 @@ func TestUsageIsAskedForWrongly(t *testing.T) {
 		args []string
 		want string
 	}{
-		"no tenant":        {without("--partner.tenant-id"), "required flag --partner.tenant-id not provided, which only --from-cache does without"},
-		"no client":        {without("--partner.client-id"), "required flag --partner.client-id not provided, which only --from-cache does without"},
-		"no token":         {without("--partner.refresh-token-file"), "required flag --partner.refresh-token-file not provided, which only --from-cache does without"},
+		"no tenant":        {without("--partner.tenant-id"), "required flag --partner.tenant-id not provided (only --from-cache works without it)"},
+		"no client":        {without("--partner.client-id"), "required flag --partner.client-id not provided (only --from-cache works without it)"},
+		"no token":         {without("--partner.refresh-token-file"), "required flag --partner.refresh-token-file not provided (only --from-cache works without it)"},
 		"no file":          {[]string{"usage", "--from-cache"}, "--from-cache needs --cache.file"},
-		"name and id":      {partner.flags("usage", "--name=x", "c0"), "--name: choose customers either by name or by id"},
+		"name and id":      {partner.flags("usage", "--name=x", "c0"), "--name cannot be combined with customer ids"},
 		"an empty id":      {partner.flags("usage", " "), "a customer id is empty"},
-		"another format":   {partner.flags("usage", "--output=xml"), `--output: "xml" is none of table, json, csv`},
-		"another order":    {partner.flags("usage", "--sort=domain"), `--sort: "domain" is none of name, cost, budget-used, forecast`},
-		"order of lists":   {partner.flags("customers", "--sort=cost"), `--sort: "cost" is none of name, domain`},
-		"no expression":    {partner.flags("customers", "--name=("), "--name: error parsing regexp: missing closing ): `(?i:()`"},
+		"another format":   {partner.flags("usage", "--output=xml"), `--output: "xml" is not one of table, json, csv`},
+		"another order":    {partner.flags("usage", "--sort=domain"), `--sort: "domain" is not one of name, cost, budget-used, forecast`},
+		"order of lists":   {partner.flags("customers", "--sort=cost"), `--sort: "cost" is not one of name, domain`},
+		"no expression":    {partner.flags("customers", "--name=("), "--name: error parsing regexp: missing closing ): `(`"},
 		"an id of a list":  {partner.flags("customers", "c0"), "unexpected c0"},
 		"customers from a": {partner.flags("customers", "--from-cache"), "unknown long flag '--from-cache'"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			status, stdout, stderr := run(t, test.args...)
+			status, stdout, stderr := clitest.Run(t, test.args...)
 			if diff := cmp.Diff("azure_csp_exporter: error: "+test.want+", see --help\n", stderr); diff != "" || status != 2 || stdout != "" {
 				t.Errorf("It ended with status %d, want 2, and said %q:\n%s", status, stdout, diff)
 			}

@@ -8,46 +8,47 @@ import (
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/output"
 )
 
-// budgetBar is the width of the bar that shows the used share of a budget.
+// budgetBar is the width in cells of the bar in the column USED.
 const budgetBar = 10
 
-func usageListing() listing[cache.Customer] {
-	return listing[cache.Customer]{
-		columns: []column[cache.Customer]{
-			{head: "NAME", cell: func(c cache.Customer, _ screen) string { return orDash(c.Name) }},
-			{head: "ID", rank: 4, cell: func(c cache.Customer, _ screen) string { return client.CanonicalID(c.ID) }},
-			{head: "CURRENCY", cell: func(c cache.Customer, _ screen) string { return orDash(currency(c)) }},
-			{head: "COST", right: true, cell: func(c cache.Customer, _ screen) string { return money(cost(c)) }},
-			{head: "BUDGET", right: true, rank: 1, cell: func(c cache.Customer, _ screen) string { return money(budget(c)) }},
-			{head: "USED", cell: usedCell, style: usedStyle},
-			{head: "FORECAST", right: true, rank: 2, cell: func(c cache.Customer, _ screen) string { return money(forecast(c)) }, style: forecastStyle},
-			{head: "FROM", rank: 5, cell: func(c cache.Customer, _ screen) string { return day(periodStart(c)) }},
-			{head: "TO", rank: 5, cell: func(c cache.Customer, _ screen) string { return day(lastDay(c)) }},
-			{head: "MODIFIED", rank: 6, cell: func(c cache.Customer, _ screen) string { return day(modified(c)) }},
+func usageListing() output.Listing[cache.Customer] {
+	return output.Listing[cache.Customer]{
+		Columns: []output.Column[cache.Customer]{
+			{Head: "NAME", Cell: func(c cache.Customer, _ output.Screen) string { return orDash(c.Name) }},
+			{Head: "ID", Rank: 4, Cell: func(c cache.Customer, _ output.Screen) string { return client.CanonicalID(c.ID) }},
+			{Head: "CURRENCY", Cell: func(c cache.Customer, _ output.Screen) string { return orDash(currency(c)) }},
+			{Head: "COST", Right: true, Cell: func(c cache.Customer, _ output.Screen) string { return money(cost(c)) }},
+			{Head: "BUDGET", Right: true, Rank: 1, Cell: func(c cache.Customer, _ output.Screen) string { return money(budget(c)) }},
+			{Head: "USED", Cell: usedCell, Style: usedStyle},
+			{Head: "FORECAST", Right: true, Rank: 2, Cell: func(c cache.Customer, _ output.Screen) string { return money(forecast(c)) }, Style: forecastStyle},
+			{Head: "FROM", Rank: 5, Cell: func(c cache.Customer, _ output.Screen) string { return day(periodStart(c)) }},
+			{Head: "TO", Rank: 5, Cell: func(c cache.Customer, _ output.Screen) string { return day(lastDay(c)) }},
+			{Head: "MODIFIED", Rank: 6, Cell: func(c cache.Customer, _ output.Screen) string { return day(modified(c)) }},
 		},
-		fields: []field[cache.Customer]{
-			{"customer_id", func(c cache.Customer) any { return client.CanonicalID(c.ID) }},
-			{"customer_name", func(c cache.Customer) any { return c.Name }},
-			{"status", func(c cache.Customer) any { return string(c.Status) }},
-			{"currency", func(c cache.Customer) any { return currency(c) }},
-			{"total_cost", func(c cache.Customer) any { return cost(c) }},
-			{"total_cost_usd", func(c cache.Customer) any { return costUSD(c) }},
-			{"budget", func(c cache.Customer) any { return budget(c) }},
-			{"budget_used", func(c cache.Customer) any { return budgetUsed(c) }},
-			{"forecast", func(c cache.Customer) any { return forecast(c) }},
-			{"billing_period_start", func(c cache.Customer) any { return periodStart(c) }},
-			{"billing_period_end", func(c cache.Customer) any { return periodEnd(c) }},
-			{"last_modified", func(c cache.Customer) any { return modified(c) }},
-			{"fetched", func(c cache.Customer) any { return c.Fetched.UTC().Truncate(time.Second) }},
+		Fields: []output.Field[cache.Customer]{
+			{Name: "customer_id", Value: func(c cache.Customer) any { return client.CanonicalID(c.ID) }},
+			{Name: "customer_name", Value: func(c cache.Customer) any { return c.Name }},
+			{Name: "status", Value: func(c cache.Customer) any { return string(c.Status) }},
+			{Name: "currency", Value: func(c cache.Customer) any { return currency(c) }},
+			{Name: "total_cost", Value: func(c cache.Customer) any { return cost(c) }},
+			{Name: "total_cost_usd", Value: func(c cache.Customer) any { return costUSD(c) }},
+			{Name: "budget", Value: func(c cache.Customer) any { return budget(c) }},
+			{Name: "budget_used", Value: func(c cache.Customer) any { return budgetUsed(c) }},
+			{Name: "forecast", Value: func(c cache.Customer) any { return forecast(c) }},
+			{Name: "billing_period_start", Value: func(c cache.Customer) any { return periodStart(c) }},
+			{Name: "billing_period_end", Value: func(c cache.Customer) any { return periodEnd(c) }},
+			{Name: "last_modified", Value: func(c cache.Customer) any { return modified(c) }},
+			{Name: "fetched", Value: func(c cache.Customer) any { return c.Fetched.UTC().Truncate(time.Second) }},
 		},
-		orders: usageOrders(),
+		Orders: usageOrders(),
 	}
 }
 
-// usageOrders compares amounts within a currency only, and puts those last of whom
-// a figure is not known.
+// usageOrders returns the orders of rows. Amounts are compared within a currency
+// only, and unknown figures come last.
 func usageOrders() map[string]func(a, b cache.Customer) int {
 	byName := nameOrder()
 	named := func(a, b cache.Customer) int { return byName(a.Customer, b.Customer) }
@@ -87,17 +88,17 @@ func unknownLast(a, b bool) int {
 	return -1
 }
 
-// usedCell shows the used share of the budget, as a bar on a terminal, or why
-// there are no figures.
-func usedCell(c cache.Customer, at screen) string {
+// usedCell returns the used share of the budget, with a bar on a terminal, or the
+// status of a customer without figures.
+func usedCell(c cache.Customer, at output.Screen) string {
 	if c.Figures == nil {
 		return strings.ReplaceAll(string(c.Status), "_", " ")
 	}
 	used, text := c.Figures.BudgetUsed(), "-"
 	if used != nil {
 		text = fmt.Sprintf("%3.0f%%", *used*100)
-		if at.width > 0 {
-			text = bar(*used, budgetBar) + " " + text
+		if at.Width > 0 {
+			text = output.Bar(*used, budgetBar) + " " + text
 		}
 	}
 	if c.Figures.OverBudget() {
@@ -106,23 +107,23 @@ func usedCell(c cache.Customer, at screen) string {
 	return text
 }
 
-func usedStyle(c cache.Customer) style {
+func usedStyle(c cache.Customer) output.Style {
 	if c.Figures != nil && c.Figures.OverBudget() {
-		return red
+		return output.Red
 	}
-	return plain
+	return output.Plain
 }
 
-// forecastStyle marks who will pass the budget.
-func forecastStyle(c cache.Customer) style {
+// forecastStyle highlights a forecast above the budget.
+func forecastStyle(c cache.Customer) output.Style {
 	expected, limit := forecast(c), budget(c)
 	if expected != nil && limit != nil && *expected > *limit {
-		return yellow
+		return output.Yellow
 	}
-	return plain
+	return output.Plain
 }
 
-// What there is of figures, nil or zero where there are none.
+// These return a figure of a customer, or nil or zero for a customer without figures.
 var (
 	currency    = figure(func(f *client.UsageSummary) string { return f.Currency })
 	cost        = figure(func(f *client.UsageSummary) *float64 { return &f.TotalCost })
@@ -143,7 +144,7 @@ func figure[T any](of func(*client.UsageSummary) T) func(cache.Customer) T {
 	}
 }
 
-// forecast is as old as the figures are.
+// forecast returns the forecast as of the time the figures were fetched.
 func forecast(c cache.Customer) *float64 {
 	if c.Figures == nil {
 		return nil
@@ -151,13 +152,14 @@ func forecast(c cache.Customer) *float64 {
 	return c.Figures.Forecast(c.Fetched)
 }
 
-// lastDay returns a moment of the last day of the billing period.
+// lastDay returns a moment of the last day of the billing period. The period may end
+// at the partner's midnight, which is in the middle of a day in UTC.
 func lastDay(c cache.Customer) time.Time {
 	end := periodEnd(c)
 	if end.IsZero() {
 		return end
 	}
-	return end.Add(-time.Second)
+	return end.AddDate(0, 0, -1)
 }
 
 func money(amount *float64) string {

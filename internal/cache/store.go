@@ -1,0 +1,216 @@
+package cache
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/go-kit/log"
+	"github.com/go-kit/log/level"
+
+	"github.com/azure-csp-exporter/azure_csp_exporter/client"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/atomicfile"
+)
+
+// fileFormat is the version of the file's format. It changes when an older
+// exporter could misread a newer file.
+const fileFormat = 1
+
+// saved is what the file holds. It has no secret in it.
+type saved struct {
+	Format int    `json:"format"`
+	Owner  string `json:"owner"`
+	// Selection is which customers the file has.
+	Selection string    `json:"selection"`
+	Up        bool      `json:"up"`
+	Ready     bool      `json:"ready"`
+	ListDue   time.Time `json:"list_due"`
+	// Missing and SuspectedAt are of a list that is not yet believed.
+	Missing     int             `json:"missing,omitempty"`
+	SuspectedAt time.Time       `json:"suspected_at,omitzero"`
+	Success     time.Time       `json:"last_success"`
+	Took        time.Duration   `json:"duration_ns"`
+	Customers   []savedCustomer `json:"customers"`
+}
+
+type savedCustomer struct {
+	Customer   client.Customer      `json:"customer"`
+	Status     Status               `json:"status"`
+	Figures    *client.UsageSummary `json:"figures,omitempty"`
+	Fetched    time.Time            `json:"fetched"`
+	Asked      time.Time            `json:"asked"`
+	Summarized time.Time            `json:"summarized"`
+	Due        time.Time            `json:"due"`
+	Failures   int                  `json:"failures,omitempty"`
+}
+
+// file keeps what a cache knows.
+type store struct {
+	path   string
+	owner  string
+	logger log.Logger
+
+	mu     sync.Mutex // of writing
+	failed bool       // whether the last attempt to write failed
+}
+
+func newStore(path, owner string, logger log.Logger) *store {
+	return &store{path: path, owner: owner, logger: logger}
+}
+
+// load returns what the file holds, nil if there is no file. One that cannot be
+// used is set aside, so that nobody loses what it might still tell a person.
+func (f *store) load() *saved {
+	content, err := os.ReadFile(f.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	var s *saved
+	if err == nil {
+		s, err = decodeSaved(content, f.owner)
+	}
+	if err == nil {
+		return s
+	}
+	aside := f.path + ".set-aside"
+	keyvals := []any{"msg", "the cache file cannot be used, starting without it", "file", f.path, "err", err, "set_aside", aside}
+	if err := setAside(f.path, aside); err != nil {
+		keyvals = append(keyvals[:len(keyvals)-2], "set_aside_err", err)
+	}
+	_ = level.Warn(f.logger).Log(keyvals...)
+	return nil
+}
+
+// setAside renames a file, and nothing but a file: a folder holds more than what
+// an exporter wrote.
+func setAside(path, aside string) error {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return errors.New("it is not a regular file")
+	}
+	return os.Rename(path, aside)
+}
+
+// decodeSaved reads a file, and refuses what this exporter did not write for
+// this partner.
+func decodeSaved(content []byte, owner string) (*saved, error) {
+	var s saved
+	if err := json.Unmarshal(content, &s); err != nil {
+		return nil, fmt.Errorf("it is broken: %w", err)
+	}
+	switch {
+	case s.Format > fileFormat:
+		return nil, fmt.Errorf("it has format %d of a newer exporter, not %d", s.Format, fileFormat)
+	case s.Format != fileFormat:
+		return nil, fmt.Errorf("it has format %d, not %d", s.Format, fileFormat)
+	case s.Owner != owner:
+		return nil, fmt.Errorf("it belongs to %.100q, not to %q", s.Owner, owner)
+	}
+	for i := range s.Customers {
+		if c := &s.Customers[i]; c.Customer.ID == "" || !slices.Contains(Statuses(), c.Status) {
+			return nil, fmt.Errorf("its customer %d makes no sense", i)
+		}
+	}
+	return &s, nil
+}
+
+// write replaces the file. A failure costs a warning, one for as long as it
+// lasts: what is served does not depend on the file.
+func (f *store) write(s *saved) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s.Format, s.Owner = fileFormat, f.owner
+	content, err := json.Marshal(s)
+	if err == nil {
+		err = atomicfile.Write(f.path, content)
+	}
+	if failed := err != nil; failed != f.failed {
+		f.failed = failed
+		f.tell(err)
+	}
+}
+
+func (f *store) tell(err error) {
+	if err == nil {
+		_ = level.Info(f.logger).Log("msg", "the cache file is written again", "file", f.path)
+		return
+	}
+	_ = level.Warn(f.logger).Log("msg", "the cache file cannot be written: a restart will fetch every customer; free space or make its folder writable",
+		"file", f.path, "err", err)
+}
+
+// save writes what the cache knows to its file, if it has one and knows anything.
+func (c *Cache) save() {
+	if c.file == nil {
+		return
+	}
+	if s := c.saved(); s != nil {
+		c.file.write(s)
+	}
+}
+
+func (c *Cache) saved() *saved {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.listDueAt.IsZero() && len(c.entries) == 0 {
+		return nil
+	}
+	s := &saved{Selection: c.cfg.selection(), Ready: c.ready, Up: c.listed, ListDue: c.listDueAt, Missing: c.missing, SuspectedAt: c.suspectedAt, Success: c.lastSuccessAt, Took: c.lastDuration}
+	for _, e := range c.entries {
+		s.Customers = append(s.Customers, savedCustomer{
+			Customer: e.customer, Status: e.status, Figures: e.figures,
+			Fetched: e.fetchedAt, Asked: e.attemptedAt, Summarized: e.summarizedAt, Due: e.retryAt, Failures: e.failures,
+		})
+	}
+	return s
+}
+
+// restore takes over what a file held. Times that lie further ahead than the
+// TTL come from a clock that was wrong: what they belong to is due.
+func (c *Cache) restore(s *saved, now time.Time) {
+	if s == nil {
+		return
+	}
+	sane := func(t time.Time) time.Time {
+		if t.After(now.Add(c.cfg.TTL)) {
+			return now
+		}
+		return t
+	}
+	c.listed, c.lastSuccessAt, c.lastDuration, c.listDueAt = s.Up, earlier(s.Success, now), s.Took, sane(s.ListDue)
+	c.ready = s.Ready
+	c.missing, c.suspectedAt = max(s.Missing, 0), earlier(s.SuspectedAt, now)
+	if s.Selection != c.cfg.selection() {
+		c.listDueAt, c.ready = now, false // Others may be wanted who are not in the file.
+	}
+	for _, saved := range s.Customers {
+		if !c.cfg.selects(saved.Customer) {
+			continue
+		}
+		c.entries[client.CanonicalID(saved.Customer.ID)] = &entry{
+			customer:     saved.Customer,
+			status:       saved.Status,
+			figures:      saved.Figures,
+			fetchedAt:    earlier(saved.Fetched, now),
+			attemptedAt:  earlier(saved.Asked, now),
+			summarizedAt: earlier(saved.Summarized, now),
+			retryAt:      sane(saved.Due),
+			failures:     max(saved.Failures, 0),
+		}
+	}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,166 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-kit/log"
+	"github.com/go-kit/log/level"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	versioncollector "github.com/prometheus/client_golang/prometheus/collectors/version"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/prometheus/common/version"
+	"github.com/prometheus/exporter-toolkit/web"
+
+	"github.com/azure-csp-exporter/azure_csp_exporter/collector"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache"
+)
+
+// shutdownTimeout bounds the wait for pending responses after SIGTERM.
+const shutdownTimeout = 10 * time.Second
+
+// writeTimeout bounds a response, from the longest wait for a refresh to a slow
+// reader.
+const writeTimeout = collector.LongestWait + time.Minute
+
+// newServer returns a server that bounds the time and memory a client can take.
+func newServer(handler http.Handler, env *environment, listening func(net.Addr)) *http.Server {
+	return &http.Server{
+		Handler:           http.MaxBytesHandler(handler, 64<<10),
+		ErrorLog:          slog.NewLogLogger(slogger(env.logger).Handler(), slog.LevelWarn),
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		// Only here does the server reveal the port that it listens on.
+		BaseContext: func(l net.Listener) context.Context {
+			listening(l.Addr())
+			return context.Background()
+		},
+	}
+}
+
+// listen serves until the context is done. It then closes the cache first, so that
+// scrapes that wait for a refresh return at once with the cached figures.
+func (f *exporterFlags) listen(ctx context.Context, env *environment, cache *cache.Cache, server *http.Server) error {
+	ctx, stop := context.WithCancel(ctx)
+	stopped := make(chan error, 1)
+	go func() {
+		<-ctx.Done()
+		cache.Close()
+		timeout, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+		defer cancel()
+		stopped <- server.Shutdown(timeout)
+	}()
+	err := web.ListenAndServe(server, f.web, slogger(env.logger))
+	stop()
+	shutdownErr := <-stopped
+	if !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("--web.listen-address: %w", err)
+	}
+	_ = level.Info(env.logger).Log("msg", "stopped")
+	return shutdownErr
+}
+
+// handler returns the handler of all routes.
+func (f *exporterFlags) handler(cache *cache.Cache, api *collector.ClientMetrics, env *environment) (http.Handler, error) {
+	landing, err := f.landingPage()
+	if err != nil {
+		return nil, err
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(api, versioncollector.NewCollector(name))
+	mux := http.NewServeMux()
+	mux.Handle("GET "+f.telemetryPath, collector.NewHandler(cache, f.metrics(cache, registry, env.logger), collector.HandlerConfig{
+		MaxWait:       f.maxWait,
+		TimeoutOffset: f.offset,
+		MaxRequests:   f.maxRequests,
+	}))
+	mux.Handle("GET /{$}", landing)
+	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "healthy") })
+	mux.HandleFunc("GET /-/ready", func(w http.ResponseWriter, _ *http.Request) { ready(w, cache) })
+	if f.pprof {
+		handlePprof(mux)
+	}
+	return mux, nil
+}
+
+func ready(w http.ResponseWriter, cache *cache.Cache) {
+	if !cache.Ready() {
+		http.Error(w, "not ready: some customers have not been fetched yet", http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ready")
+}
+
+// metrics returns the handler of a scrape, which gathers the cache and the
+// registry. It registers the metrics about the exporter itself unless they are
+// disabled.
+func (f *exporterFlags) metrics(cache *cache.Cache, registry *prometheus.Registry, logger log.Logger) http.Handler {
+	opts := promhttp.HandlerOpts{
+		ErrorLog:          gatherLog{logger},
+		ErrorHandling:     promhttp.ContinueOnError,
+		EnableOpenMetrics: true,
+	}
+	if f.bare {
+		return collector.NewExposition(cache, registry, opts)
+	}
+	registry.MustRegister(
+		// Two families of runtime.MemStats become one in OpenMetrics, which strict
+		// parsers reject. The metrics of runtime/metrics cover the same memory.
+		collectors.NewGoCollector(
+			collectors.WithGoCollectorMemStatsMetricsDisabled(),
+			collectors.WithGoCollectorRuntimeMetrics(collectors.MetricsMemory),
+		),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	opts.Registry = registry
+	return promhttp.InstrumentMetricHandler(registry, collector.NewExposition(cache, registry, opts))
+}
+
+// gatherLog logs the errors of promhttp, one line for each scrape.
+type gatherLog struct{ logger log.Logger }
+
+// Println implements promhttp.Logger.
+func (l gatherLog) Println(v ...any) {
+	var gathering prometheus.MultiError
+	for _, part := range v {
+		if err, ok := part.(error); ok && errors.As(err, &gathering) {
+			_ = level.Error(l.logger).Log("msg", "gathering metrics failed", "errors", len(gathering), "first", gathering[0])
+			return
+		}
+	}
+	_ = level.Error(l.logger).Log("msg", "serving a scrape failed", "err", strings.TrimSpace(fmt.Sprintln(v...)))
+}
+
+func (f *exporterFlags) landingPage() (http.Handler, error) {
+	return web.NewLandingPage(web.LandingConfig{
+		Name:        name,
+		Description: "Cost of Azure CSP customers, for Prometheus",
+		Version:     version.Info(),
+		Profiling:   strconv.FormatBool(f.pprof),
+		Links: []web.LandingLinks{
+			{Address: f.telemetryPath, Text: "Metrics", Description: "cost, budget and billing period of every customer"},
+			{Address: "/-/ready", Text: "Ready", Description: "whether every customer has been fetched once"},
+			{Address: "/-/healthy", Text: "Healthy", Description: "whether the exporter is alive"},
+		},
+	})
+}
+
+func handlePprof(mux *http.ServeMux) {
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+}

@@ -69,7 +69,7 @@ func (s *server) fetch(t *testing.T, requests, concurrency int) time.Duration {
 }
 
 func newServer(seed uint64, latency time.Duration) *server {
-	return &server{latency: latency, dice: rand.New(rand.NewPCG(seed, 0))} //nolint:gosec // Deterministic.
+	return &server{latency: latency, dice: rand.New(rand.NewPCG(seed, 0))}
 }
 
 // A twentieth of 300 requests is refused at random, as where other programs use up

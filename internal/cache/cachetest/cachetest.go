@@ -53,10 +53,12 @@ func Customer(i int) client.Customer {
 	return client.Customer{ID: fmt.Sprintf("id-%04d", i), Name: fmt.Sprintf("Customer %d", i), Domain: fmt.Sprintf("c%d.example", i), Relationship: "reseller"}
 }
 
+// Figures returns a summary with a cost in euros.
 func Figures(cost float64) client.UsageSummary {
 	return client.UsageSummary{Usage: client.Usage{TotalCost: cost, Currency: "EUR"}}
 }
 
+// CustomerPages implements [cache.Source].
 func (s *Source) CustomerPages(ctx context.Context) iter.Seq2[[]client.Customer, error] {
 	return func(yield func([]client.Customer, error) bool) {
 		customers, err := s.list(ctx)
@@ -90,6 +92,7 @@ func (s *Source) list(ctx context.Context) ([]client.Customer, error) {
 	return slices.Clone(s.Customers), s.ListErr
 }
 
+// UsageSummary implements [cache.Source].
 func (s *Source) UsageSummary(ctx context.Context, id string) (client.UsageSummary, error) {
 	s.mu.Lock()
 	s.Asked = append(s.Asked, id)
@@ -106,6 +109,7 @@ func (s *Source) UsageSummary(ctx context.Context, id string) (client.UsageSumma
 	return s.Usage(id)
 }
 
+// UsageRecords implements [cache.Source].
 func (s *Source) UsageRecords(ctx context.Context) ([]client.UsageRecord, error) {
 	s.mu.Lock()
 	s.RecordCalls++
@@ -118,10 +122,13 @@ func (s *Source) UsageRecords(ctx context.Context) ([]client.UsageRecord, error)
 	return slices.Clone(s.Records), s.RecordsErr
 }
 
+// ConcurrencyLimit implements [cache.Source].
 func (s *Source) ConcurrencyLimit() int { return 6 }
 
+// RefreshTokenIssued implements [cache.Source].
 func (s *Source) RefreshTokenIssued() time.Time { return time.Unix(946684000, 0) }
 
+// CertificateExpiry implements [cache.Source].
 func (s *Source) CertificateExpiry() time.Time { return s.Certificate }
 
 func (s *Source) wait(ctx context.Context) error {
@@ -138,7 +145,7 @@ func (s *Source) wait(ctx context.Context) error {
 	}
 }
 
-// change changes the source between two scrapes.
+// Change changes the source between two scrapes.
 func (s *Source) Change(change func(*Source)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -167,10 +174,12 @@ func (s *Source) FailWith(err error, ids ...string) {
 	})
 }
 
+// APIError returns the error of a request for a usage summary.
 func APIError(status int, code string, reason client.Reason) *client.Error {
 	return &client.Error{Endpoint: client.EndpointUsageSummary, CustomerID: "some", StatusCode: status, Code: code, Reason: reason}
 }
 
+// Errors of the client, by their cause.
 var (
 	ErrServer  = APIError(500, "900192", client.ReasonServer)
 	ErrNetwork = APIError(0, "", client.ReasonNetwork)
@@ -199,13 +208,14 @@ type Log struct {
 	buffer bytes.Buffer
 }
 
+// Write implements [io.Writer].
 func (b *Log) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.buffer.Write(p)
 }
 
-// take returns the lines since the last time.
+// Take returns the lines since the last time.
 func (b *Log) Take() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -94,8 +94,8 @@ func TestRandomRefusals(t *testing.T) {
 				slices.Sort(ratios)
 				median, ninth, most := ratios[15], ratios[26], ratios[29]
 				t.Logf("median %.2f, nine of ten %.2f, most %.2f x least", median, ninth, most)
-				if median > 1.5 || ninth > 2.0 || most > 2.1 {
-					t.Error("want a median of at most 1.5, nine of ten at most 2.0, and none above 2.1")
+				if median > 1.5 || ninth > 2.0 || most > 2.2 {
+					t.Error("want a median of at most 1.5, nine of ten at most 2.0, and none above 2.2")
 				}
 			})
 		}

@@ -28,7 +28,7 @@ const (
 	// second, as long as the smoothed share of 429s is below tolerated.
 	maxStrays    = 2
 	maxStray     = 100 // requests accepted since the 429 before it
-	foreignClimb = 4.0
+	foreignClimb = 1.0
 	tolerated    = 0.13
 	smoothing    = 0.02
 )

@@ -39,7 +39,7 @@ func TestABrokenPipeEndsTheProgramQuietly(t *testing.T) {
 		if err := cmd.Wait(); err == nil {
 			t.Errorf("%s was printed to its end", format)
 		}
-		if want := "azure_csp_exporter: figures of global/fake.example, none yet\n"; stderr.String() != want {
+		if want := "azure_csp_exporter: figures of global/fake.example, which has none yet\n"; stderr.String() != want {
 			t.Errorf("It said %q, want %q", &stderr, want)
 		}
 	}

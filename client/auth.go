@@ -29,43 +29,43 @@ const tokenTimeout = 20 * time.Second
 // token that lives shorter than twice that is used for half its life.
 const tokenMargin = time.Minute
 
-// tokens holds the partner's tokens, and gets new ones.
-type tokens struct {
+// tokenSource holds the partner's tokens and requests new ones.
+type tokenSource struct {
 	client *Client
 	cfg    Config
 	file   string
 
 	// turn is held during an exchange: one at a time, because each one rotates
-	// the refresh token. It is a channel so that whoever waits can leave.
+	// the refresh token. It is a channel so that a waiting caller can leave.
 	turn chan struct{}
 	// exchanges are those under way, for which Close waits.
 	exchanges sync.WaitGroup
 
-	mu       sync.Mutex
-	access   string
-	useUntil time.Time // zero if the access token does not tell its end
-	refresh  string    // "" before the first exchange of a seed
-	stored   string    // the file's content as this process knows it
-	storedAt time.Time
-	seed     seed
-	proof    string    // the secret or the assertion last sent, to be kept out of errors
-	expires  time.Time // of the certificate last read, zero without one
-	giveUp   func()    // ends the last exchange, nil before the first
-	last     exchanged
+	mu        sync.Mutex
+	access    string
+	useUntil  time.Time // zero if the access token does not tell its end
+	refresh   string    // "" before the first exchange of a bootstrap token
+	stored    string    // the file's content as this process knows it
+	storedAt  time.Time
+	bootstrap bootstrap
+	proof     string    // the secret or the assertion last sent, to be kept out of errors
+	expires   time.Time // of the certificate last read, zero without one
+	giveUp    func()    // ends the last exchange, nil before the first
+	last      exchanged
 }
 
-func newTokens(cfg Config, c *Client) (*tokens, error) {
-	t := &tokens{client: c, cfg: cfg, file: cfg.RefreshTokenFile, turn: make(chan struct{}, 1)}
+func newTokenSource(cfg Config, c *Client) (*tokenSource, error) {
+	t := &tokenSource{client: c, cfg: cfg, file: cfg.RefreshTokenFile, turn: make(chan struct{}, 1)}
 	if err := t.load(); err != nil {
 		return nil, err
 	}
-	t.inspectSeed()
+	t.inspectBootstrap()
 	return t, t.inspect()
 }
 
 // get returns a valid access token. It ends with the context; an exchange that
 // it began goes on, because the refresh token is spent by then.
-func (t *tokens) get(ctx context.Context) (string, error) {
+func (t *tokenSource) get(ctx context.Context) (string, error) {
 	before := t.outcome()
 	select {
 	case t.turn <- struct{}{}:
@@ -99,21 +99,21 @@ func (t *tokens) get(ctx context.Context) (string, error) {
 	}
 }
 
-// exchanged is how the last exchange ended. Whoever waited for it shares its
-// error, and so does everybody else until the authority wants to be asked again.
+// exchanged is the result of the last exchange. The callers that waited for it share
+// its error, and so do all others until the retry delay has passed.
 type exchanged struct {
 	number    int
 	err       error
 	notBefore time.Time
 }
 
-func (t *tokens) outcome() exchanged {
+func (t *tokenSource) outcome() exchanged {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.last
 }
 
-func (t *tokens) conclude(err error) {
+func (t *tokenSource) conclude(err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.last = exchanged{number: t.last.number + 1, err: err}
@@ -123,7 +123,7 @@ func (t *tokens) conclude(err error) {
 }
 
 // abandon ends the exchange under way.
-func (t *tokens) abandon() {
+func (t *tokenSource) abandon() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.giveUp != nil {
@@ -131,11 +131,11 @@ func (t *tokens) abandon() {
 	}
 }
 
-func (t *tokens) gaveUp(ctx context.Context) error {
+func (t *tokenSource) gaveUp(ctx context.Context) error {
 	return t.failure(&Error{Reason: reasonOfCause(ctx.Err()), Err: ctx.Err()})
 }
 
-func (t *tokens) valid() string {
+func (t *tokenSource) valid() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.useUntil.IsZero() && !time.Now().Before(t.useUntil) {
@@ -146,7 +146,7 @@ func (t *tokens) valid() string {
 
 // drop forgets an access token that was refused, unless it has been replaced
 // already.
-func (t *tokens) drop(access string) {
+func (t *tokenSource) drop(access string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.access == access {
@@ -154,7 +154,7 @@ func (t *tokens) drop(access string) {
 	}
 }
 
-func (t *tokens) issued() time.Time {
+func (t *tokenSource) issued() time.Time {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.storedAt
@@ -162,7 +162,7 @@ func (t *tokens) issued() time.Time {
 
 // exchange swaps the refresh token for an access token and the next refresh
 // token, which is stored before the access token is used.
-func (t *tokens) exchange(ctx context.Context) (string, error) {
+func (t *tokenSource) exchange(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tokenTimeout)
 	defer cancel()
 	t.mu.Lock()
@@ -177,23 +177,23 @@ func (t *tokens) exchange(ctx context.Context) (string, error) {
 	return token.AccessToken, nil
 }
 
-// exchangeStored exchanges the stored refresh token, or the seed if there is none
+// exchangeStored exchanges the stored refresh token, or the bootstrap token if there is none
 // or it is refused.
-func (t *tokens) exchangeStored(ctx context.Context) (*oauth2.Token, error) {
+func (t *tokenSource) exchangeStored(ctx context.Context) (*oauth2.Token, error) {
 	if t.refresh == "" {
-		return t.exchangeSeed(ctx, nil)
+		return t.exchangeBootstrap(ctx, nil)
 	}
 	token, err := t.request(ctx, t.refresh)
-	if t.cfg.BootstrapRefreshTokenFile == "" || !refusesToken(err) {
+	if t.cfg.BootstrapRefreshTokenFile == "" || !rejectsToken(err) {
 		return token, err
 	}
-	return t.exchangeSeed(ctx, err)
+	return t.exchangeBootstrap(ctx, err)
 }
 
 // request calls the token endpoint. It borrows the client credentials grant
 // because that is the one in golang.org/x/oauth2 which sends a scope and lets
 // the grant be named; its refresh grant cannot send a scope.
-func (t *tokens) request(ctx context.Context, refresh string) (*oauth2.Token, error) {
+func (t *tokenSource) request(ctx context.Context, refresh string) (*oauth2.Token, error) {
 	proof, err := t.authenticate()
 	if err != nil {
 		return nil, t.failure(&Error{Reason: ReasonAuth, Err: err})
@@ -201,7 +201,7 @@ func (t *tokens) request(ctx context.Context, refresh string) (*oauth2.Token, er
 	parameters := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh}}
 	maps.Copy(parameters, proof)
 	status := 0
-	transport := statusTransport{base: t.cfg.Transport, clock: &t.client.clock, status: &status}
+	transport := statusTransport{base: t.cfg.Transport, clockSkew: &t.client.clockSkew, status: &status}
 	ctx = context.WithValue(ctx, oauth2.HTTPClient, newHTTPClient(transport))
 	grant := clientcredentials.Config{
 		ClientID:       t.cfg.ClientID,
@@ -222,9 +222,9 @@ func (t *tokens) request(ctx context.Context, refresh string) (*oauth2.Token, er
 // statusTransport notes the status, which golang.org/x/oauth2 does not tell of
 // an answer that it cannot read.
 type statusTransport struct {
-	base   http.RoundTripper
-	clock  *clock
-	status *int
+	base      http.RoundTripper
+	clockSkew *clockSkew
+	status    *int
 }
 
 func (t statusTransport) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -233,7 +233,7 @@ func (t statusTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.clock.note(resp.Header, sent, time.Now())
+	t.clockSkew.note(resp.Header, sent, time.Now())
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxResource))
 	resp.Body.Close()
 	if err != nil {
@@ -248,8 +248,8 @@ func (t statusTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // keep stores the rotated refresh token, and then lets the access token be used.
 // Where it cannot be stored, the token in memory goes on working, which is
-// better for the graphs than to stop; each exchange tries again and says so.
-func (t *tokens) keep(token *oauth2.Token) {
+// better for the graphs than to stop; each exchange tries again and logs a warning.
+func (t *tokenSource) keep(token *oauth2.Token) {
 	t.store(token.RefreshToken)
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -261,7 +261,7 @@ func (t *tokens) keep(token *oauth2.Token) {
 
 // store writes a refresh token to its file, if it is not there. It holds no lock
 // while it writes, since a disk may hang; the exchange's turn keeps others out.
-func (t *tokens) store(refresh string) {
+func (t *tokenSource) store(refresh string) {
 	t.mu.Lock()
 	if refresh != "" {
 		t.refresh = refresh
@@ -281,14 +281,14 @@ func (t *tokens) store(refresh string) {
 // reload takes over a refresh token that somebody else has put into the file,
 // for instance after a new sign-in. A file that has vanished is no reason to
 // give up the token in memory.
-func (t *tokens) reload() {
+func (t *tokenSource) reload() {
 	token, modified, err := readSecret(t.file)
 	if err == nil && token != t.stored {
 		t.take(token, modified)
 	}
 }
 
-func (t *tokens) load() error {
+func (t *tokenSource) load() error {
 	token, modified, err := readSecret(t.file)
 	if errors.Is(err, fs.ErrNotExist) && t.cfg.BootstrapRefreshTokenFile != "" {
 		_, t.storedAt, err = readSecret(t.cfg.BootstrapRefreshTokenFile)
@@ -301,7 +301,7 @@ func (t *tokens) load() error {
 	return nil
 }
 
-func (t *tokens) take(token string, written time.Time) {
+func (t *tokenSource) take(token string, written time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.refresh, t.stored, t.storedAt = token, token, written
@@ -309,7 +309,7 @@ func (t *tokens) take(token string, written time.Time) {
 
 // inspect looks at the certificate before it is needed. One that has expired may
 // be renewed while the client runs, and until then callers have what they had.
-func (t *tokens) inspect() error {
+func (t *tokenSource) inspect() error {
 	credential, err := t.readCredential()
 	if err != nil || credential.certificate == nil {
 		return err
@@ -321,7 +321,7 @@ func (t *tokens) inspect() error {
 }
 
 // authenticate returns what proves the application's identity in one request.
-func (t *tokens) authenticate() (url.Values, error) {
+func (t *tokenSource) authenticate() (url.Values, error) {
 	credential, err := t.readCredential()
 	if err != nil {
 		return nil, err
@@ -336,7 +336,7 @@ func (t *tokens) authenticate() (url.Values, error) {
 	return proof, nil
 }
 
-func (t *tokens) readCredential() (credential, error) {
+func (t *tokenSource) readCredential() (credential, error) {
 	credential, err := t.cfg.readCredential()
 	if err != nil {
 		return credential, err
@@ -347,7 +347,7 @@ func (t *tokens) readCredential() (credential, error) {
 	return credential, nil
 }
 
-func (t *tokens) certificateExpiry() time.Time {
+func (t *tokenSource) certificateExpiry() time.Time {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.expires
@@ -355,7 +355,7 @@ func (t *tokens) certificateExpiry() time.Time {
 
 // refused makes an error of what the token endpoint answered. Of the body it
 // takes codes and ids only, since the rest may repeat what was sent.
-func (t *tokens) refused(status int, err error) *Error {
+func (t *tokenSource) refused(status int, err error) *Error {
 	retrieve, ok := errors.AsType[*oauth2.RetrieveError](err)
 	switch {
 	case ok:
@@ -366,7 +366,7 @@ func (t *tokens) refused(status int, err error) *Error {
 	return t.failure(&Error{StatusCode: status, Reason: ReasonDecode, Err: errors.New("the answer is not a token")})
 }
 
-func (t *tokens) failure(e *Error) *Error {
+func (t *tokenSource) failure(e *Error) *Error {
 	e.Endpoint = EndpointToken
 	return e
 }

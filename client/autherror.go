@@ -14,7 +14,7 @@ var aadsts = regexp.MustCompile(`AADSTS[0-9]{4,8}\b`)
 func tokenRefusal(status int, header http.Header, body []byte) *Error {
 	e := readTokenError(body)
 	e.StatusCode = status
-	e.RetryAfter = throttle.RetryAfter(header.Get("Retry-After"))
+	e.RetryAfter = throttle.RetryAfter(header)
 	e.Reason = reasonOfTokenError(status, e.Code, e.Description)
 	return e
 }
@@ -38,7 +38,7 @@ func readTokenError(body []byte) *Error {
 	return e
 }
 
-// tokenErrorCode picks the code that tells what to do: a description may begin
+// tokenErrorCode returns the code that has a hint: a description may begin
 // with a general one.
 func tokenErrorCode(codes []string) string {
 	for _, code := range codes {

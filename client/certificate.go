@@ -77,7 +77,7 @@ func belongs(key crypto.Signer, leaf *x509.Certificate) bool {
 	return ok && public.Equal(leaf.PublicKey)
 }
 
-// check says why the authority would refuse the certificate at a time.
+// check returns why the authority would reject the certificate at a time, or nil.
 func (c *certificate) check(now time.Time) error {
 	switch {
 	case now.After(c.leaf.NotAfter):

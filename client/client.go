@@ -23,7 +23,7 @@ const (
 	DefaultConcurrency = 8
 )
 
-// Config says which partner a [Client] speaks for, and how.
+// Config is the configuration of a [Client]: the partner, its credentials and limits.
 type Config struct {
 	// Cloud is the national cloud of the partner's tenant. Its addresses may be
 	// changed to those of a proxy or a test.
@@ -70,17 +70,17 @@ type Config struct {
 
 // Client calls Partner Center for one partner. Create it with [New].
 type Client struct {
-	base     *url.URL
-	agent    string
-	timeout  time.Duration
-	logger   log.Logger
-	throttle *throttle.Throttle
-	clock    clock
-	http     *http.Client // of the API
-	tokens   *tokens
+	base        *url.URL
+	agent       string
+	timeout     time.Duration
+	logger      log.Logger
+	throttle    *throttle.Throttle
+	clockSkew   clockSkew
+	http        *http.Client // of the API
+	tokenSource *tokenSource
 }
 
-// New returns a client that has read the refresh token but called nobody. It
+// New returns a client. It reads the refresh token and sends no request. It
 // fails if an address cannot be read, or as [Config.CheckFiles] does.
 func New(cfg Config) (*Client, error) {
 	base, err := parseBase(cfg.Cloud.APIURL)
@@ -99,10 +99,10 @@ func New(cfg Config) (*Client, error) {
 		agent:    cfg.UserAgent,
 		timeout:  cfg.Timeout,
 		logger:   cfg.Logger,
-		throttle: throttle.New(cfg.Concurrency),
+		throttle: throttle.New(cfg.Concurrency, func(closed bool, wait time.Duration) { logThrottling(cfg.Logger, closed, wait) }),
 	}
-	c.http = newHTTPClient(&transport{base: cfg.Transport, throttle: c.throttle, clock: &c.clock, trace: cfg.Trace})
-	if c.tokens, err = newTokens(cfg, c); err != nil {
+	c.http = newHTTPClient(&transport{base: cfg.Transport, throttle: c.throttle, clockSkew: &c.clockSkew, trace: cfg.Trace})
+	if c.tokenSource, err = newTokenSource(cfg, c); err != nil {
 		return nil, err
 	}
 	for _, file := range cfg.secretFiles() {
@@ -136,12 +136,12 @@ func (c *Client) ConcurrencyLimit() int { return c.throttle.Limit() }
 
 // RefreshTokenIssued returns when the stored refresh token was issued: when it
 // was last rotated, or when the file was written that it was read from. Before
-// there is one, it is that of the seed.
-func (c *Client) RefreshTokenIssued() time.Time { return c.tokens.issued() }
+// there is one, it is that of the bootstrap token.
+func (c *Client) RefreshTokenIssued() time.Time { return c.tokenSource.issued() }
 
 // CertificateExpiry returns when the certificate expires that was read last, or
 // zero if the application has none.
-func (c *Client) CertificateExpiry() time.Time { return c.tokens.certificateExpiry() }
+func (c *Client) CertificateExpiry() time.Time { return c.tokenSource.certificateExpiry() }
 
 // closeTimeout bounds how long Close waits for an exchange of tokens.
 const closeTimeout = 2 * time.Second
@@ -150,20 +150,20 @@ const closeTimeout = 2 * time.Second
 // stored the rotated refresh token, and closes idle connections. End the calls
 // first.
 func (c *Client) Close() {
-	defer time.AfterFunc(closeTimeout, c.tokens.abandon).Stop()
-	c.tokens.exchanges.Wait()
+	defer time.AfterFunc(closeTimeout, c.tokenSource.abandon).Stop()
+	c.tokenSource.exchanges.Wait()
 	c.http.CloseIdleConnections()
 }
 
 // Authenticate makes sure that there is a valid access token, and gets one if
 // there is none.
 func (c *Client) Authenticate(ctx context.Context) error {
-	_, err := c.tokens.get(ctx)
+	_, err := c.tokenSource.get(ctx)
 	return err
 }
 
 // ValidateMFA asks Partner Center whether the access token was obtained with
-// MFA. It says known = false if Partner Center does not tell.
+// MFA. known is false if the response does not state it.
 func (c *Client) ValidateMFA(ctx context.Context) (compliant, known bool, err error) {
 	a, err := c.fetch(ctx, request{
 		endpoint: EndpointCustomers,
@@ -177,7 +177,8 @@ func (c *Client) ValidateMFA(ctx context.Context) (compliant, known bool, err er
 	if err != nil {
 		return false, false, err
 	}
-	// The answer is a header by all that is known, and a field by hearsay.
+	// isMfaCompliant is documented as a response header; some reports show a body
+	// field, so both are accepted.
 	var body struct {
 		Compliant *bool `json:"isMfaCompliant"`
 	}
@@ -226,4 +227,13 @@ func newHTTPClient(transport http.RoundTripper) *http.Client {
 func (c *Client) warn(keyvals ...any) {
 	// A line that cannot be logged is no reason to fail a call.
 	_ = level.Warn(c.logger).Log(keyvals...)
+}
+
+// logThrottling logs when the throttle's gate closes and opens again.
+func logThrottling(logger log.Logger, closed bool, wait time.Duration) {
+	if closed {
+		_ = level.Info(logger).Log("msg", "throttling began", "wait", wait.Round(time.Millisecond))
+		return
+	}
+	_ = level.Info(logger).Log("msg", "throttling ended")
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // clock compares this machine's clock with Microsoft's.
-type clock struct {
+type clockSkew struct {
 	mu    sync.Mutex
 	ahead time.Duration
 	known bool
@@ -15,7 +15,7 @@ type clock struct {
 
 // note takes the date of an answer, which was written between when its request
 // was sent and now, and is cut to the second.
-func (c *clock) note(header http.Header, sent, now time.Time) {
+func (c *clockSkew) note(header http.Header, sent, now time.Time) {
 	date, err := http.ParseTime(header.Get("Date"))
 	if err != nil {
 		return
@@ -34,11 +34,11 @@ func (c *clock) note(header http.Header, sent, now time.Time) {
 }
 
 // ClockSkew returns how far this machine's clock is ahead of Microsoft's, or
-// behind it if negative, as the last answer tells by its header Date. What may be
+// behind it if negative, by the Date header of the last response. What may be
 // due to the header's resolution of a second, or to the call's length, is none.
-// It says known = false before the first answer with such a header.
+// known is false before the first response with such a header.
 func (c *Client) ClockSkew() (ahead time.Duration, known bool) {
-	c.clock.mu.Lock()
-	defer c.clock.mu.Unlock()
-	return c.clock.ahead, c.clock.known
+	c.clockSkew.mu.Lock()
+	defer c.clockSkew.mu.Unlock()
+	return c.clockSkew.ahead, c.clockSkew.known
 }

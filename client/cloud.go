@@ -10,7 +10,7 @@ type Cloud struct {
 	APIURL string
 	// LoginURL is the authority that issues tokens.
 	LoginURL string
-	// Scope is what a token is asked for. It stays the cloud's own when APIURL
+	// Scope is the scope of a token request. It stays the cloud's own when APIURL
 	// points to a proxy, since the authority knows only the real API.
 	Scope string
 }
@@ -39,6 +39,6 @@ func CloudByName(name string) (Cloud, bool) {
 	return Cloud{}, false
 }
 
-// scope asks for every permission that was consented to, and for a refresh
+// scope requests every permission that was consented to, and for a refresh
 // token beside the access token.
 func scope(apiURL string) string { return apiURL + "/.default offline_access" }

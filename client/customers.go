@@ -50,21 +50,17 @@ func (c *Client) CustomerPages(ctx context.Context) iter.Seq2[[]Customer, error]
 	}, func(w wireCustomer) string { return CanonicalID(w.id()) })
 	return func(yield func([]Customer, error) bool) {
 		for page, err := range items {
-			if !yield(c.customersOf(page), err) {
+			if !yield(customersOf(page), err) {
 				return
 			}
 		}
 	}
 }
 
-func (c *Client) customersOf(page []wireCustomer) []Customer {
-	customers := make([]Customer, 0, len(page))
+func customersOf(page []wireCustomer) []Customer {
+	customers := make([]Customer, len(page))
 	for i, item := range page {
-		if item.id() == "" {
-			c.warn("msg", "skipping a customer whom Partner Center lists without an id", "position", i, "name", c.tokens.scrub(item.CompanyProfile.CompanyName))
-			continue
-		}
-		customers = append(customers, item.customer())
+		customers[i] = item.customer()
 	}
 	return customers
 }
@@ -86,6 +82,14 @@ func (w wireCustomer) id() string {
 		return w.ID
 	}
 	return w.CompanyProfile.TenantID
+}
+
+// check reports an item without an id: a list that has one is not to be believed.
+func (w wireCustomer) check() error {
+	if strings.TrimSpace(w.id()) == "" {
+		return errNoID
+	}
+	return nil
 }
 
 func (w wireCustomer) customer() Customer {

@@ -68,9 +68,10 @@ func (d *date) UnmarshalJSON(b []byte) error {
 }
 
 func parseDate(s string) (time.Time, error) {
+	// An offset may pass a day, which a time could not be marshaled with.
 	t, err := time.Parse(time.RFC3339Nano, s)
 	if err == nil {
-		return t, nil
+		return t.UTC(), nil
 	}
 	if t, err = time.Parse("2006-01-02T15:04:05", s); err == nil {
 		return t, nil
@@ -91,7 +92,14 @@ type page[T any] struct {
 		} `json:"next"`
 	} `json:"links"`
 	ContinuationToken string `json:"continuationToken"`
+	// TotalCount is the number of items that the list claims to have, 0 where it
+	// does not state it.
+	TotalCount int `json:"totalCount"`
+	// Code is there in an error, which has no items to be believed.
+	Code json.RawMessage `json:"code"`
 }
+
+var errNoID = errors.New("the id is missing")
 
 var errNoItems = errors.New("items are missing, so it is not a list")
 
@@ -102,6 +110,9 @@ func decodePage[T any](body []byte) (page[T], error) {
 	}
 	if p.Items == nil {
 		return p, errNoItems
+	}
+	if code := decodeCode(p.Code); code != "" {
+		return p, fmt.Errorf("the list is an error with code %s", code)
 	}
 	for i := range p.Items {
 		if err := checkItem(&p.Items[i]); err != nil {
@@ -119,6 +130,16 @@ func checkItem(item any) error {
 	return nil
 }
 
+// checkWhole returns an error if a list of one page has fewer items than it claims.
+// Samples show records that claim more than they have, so that of these only an empty
+// list is suspect.
+func (p *page[T]) checkWhole(endpoint Endpoint) error {
+	if p.TotalCount > len(p.Items) && (len(p.Items) == 0 || endpoint == EndpointCustomers) {
+		return fmt.Errorf("the list claims %d items and has %d", p.TotalCount, len(p.Items))
+	}
+	return nil
+}
+
 // token returns the continuation token, which the link to the next page carries
 // as a header to send along, or which stands beside the items.
 func (p *page[T]) token() string {
@@ -128,4 +149,22 @@ func (p *page[T]) token() string {
 		}
 	}
 	return p.ContinuationToken
+}
+
+// checkObjectType returns an error if a body states that it is another resource
+// than the one requested (attributes.objectType).
+func checkObjectType(got, want string) error {
+	if got != "" && !strings.EqualFold(got, want) {
+		return fmt.Errorf("the body is a %.50q, not a %s", got, want)
+	}
+	return nil
+}
+
+// checkSubject returns an error if a body states the id of another customer than the
+// one requested.
+func checkSubject(got, want string) error {
+	if got != "" && CanonicalID(got) != CanonicalID(want) {
+		return errors.New("the body is about another customer")
+	}
+	return nil
 }

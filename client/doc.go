@@ -33,7 +33,7 @@
 //
 // Every failure of a call is an [*Error]. Ask what kind it is with the Is
 // functions rather than by status: a customer without Azure usage, for one, is
-// an error to Partner Center and an answer to everybody else (see [IsNoUsage]).
+// an error to Partner Center and a valid result to its callers (see [IsNoUsage]).
 // No error, and no line that a Client logs, holds a token, a secret, a key, an
 // assertion or a body of the token endpoint.
 //

@@ -121,7 +121,7 @@ func (e *Error) Error() string {
 // Unwrap returns the cause of a missing or unreadable answer.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Hint says in plain words what the reader can do about the failure.
+// Hint returns what the reader can do about the failure.
 func (e *Error) Hint() string {
 	if remedy, ok := remediesByCode[e.Code]; ok {
 		return remedy
@@ -186,7 +186,7 @@ var remediesByCode = map[string]string{
 	"AADSTS65005":      declareAPI,
 	"AADSTS650057":     declareAPI,
 	"AADSTS70018":      "the authority does not know the code: " + newCode,
-	"AADSTS70019":      "the code expired before anybody signed in: " + newCode,
+	"AADSTS70019":      "the code expired before the user signed in: " + newCode,
 	"AADSTS50074":      "MFA is needed: " + signInAgain,
 	"AADSTS53000":      trustDevice,
 	"AADSTS53001":      trustDevice,
@@ -200,10 +200,10 @@ var remediesByCode = map[string]string{
 	"AADSTS50126":      "user name or password are wrong: " + signInAgain,
 }
 
-// What an Error of SignIn says where the authority says nothing.
+// Descriptions of an Error of SignIn where the authority states none.
 const (
 	noRefreshToken = "the answer has no refresh token"
-	codeExpired    = "the code expired before anybody signed in"
+	codeExpired    = "the code expired before the user signed in"
 )
 
 // remediesByDescription is for what OAuth 2.0 has a name for and no code.
@@ -237,46 +237,45 @@ func ReasonOf(err error) Reason {
 	return ReasonClient
 }
 
-// IsNoUsage says that the customer has no Azure usage (code 3000), which is an
-// answer rather than a failure.
+// IsNoUsage reports whether the customer has no Azure usage (code 3000), which is a
+// valid result rather than a failure.
 func IsNoUsage(err error) bool {
 	return hasCode(err, codeNoUsage, http.StatusBadRequest, http.StatusNotFound)
 }
 
-// IsNoAccess says that the partner may not see this customer.
+// IsNoAccess reports whether the partner may not see this customer.
 func IsNoAccess(err error) bool {
 	e, ok := errors.AsType[*Error](err)
 	return ok && e.CustomerID != "" && e.StatusCode == http.StatusForbidden
 }
 
-// IsNotFound says that Partner Center does not know this customer, or has
+// IsNotFound reports whether Partner Center does not know this customer, or has
 // nothing of it (codes 1000 and 60003 among others).
 func IsNotFound(err error) bool {
 	e, ok := errors.AsType[*Error](err)
 	return ok && e.CustomerID != "" && e.StatusCode == http.StatusNotFound && e.Code != codeNoUsage
 }
 
-// IsAuth says that credentials or token are refused.
+// IsAuth reports whether credentials or token are rejected.
 func IsAuth(err error) bool { return isA(err, ReasonAuth) }
 
-// IsMFA says that the token lacks MFA, which only a new sign-in mends.
+// IsMFA reports whether the token lacks MFA, which only a new sign-in mends.
 func IsMFA(err error) bool { return isA(err, ReasonMFA) }
 
-// IsPermission says that consent, a role or the relationship is missing.
+// IsPermission reports whether consent, a role or the relationship is missing.
 func IsPermission(err error) bool { return isA(err, ReasonPermission) }
 
-// IsEverybodys says that a refusal lies with the sign-in or the application, so
-// that it would meet any other customer too.
-func IsEverybodys(err error) bool {
+// IsPartnerWide reports whether the sign-in or the application is rejected, so that
+// every other customer would fail too.
+func IsPartnerWide(err error) bool {
 	e, ok := errors.AsType[*Error](err)
 	return ok && (e.CustomerID == "" || slices.Contains([]string{codeWrongRole, codeAppOnly, "900308", "900309"}, e.Code))
 }
 
-// IsThrottled says that Partner Center got too many calls.
+// IsThrottled reports whether Partner Center got too many requests.
 func IsThrottled(err error) bool { return isA(err, ReasonThrottled) }
 
-// IsTemporary says that the same call may succeed later without anybody doing
-// anything.
+// IsTemporary reports whether the same request may succeed later without any change.
 func IsTemporary(err error) bool {
 	e, ok := errors.AsType[*Error](err)
 	if !ok {
@@ -296,7 +295,7 @@ func hasCode(err error, code string, statuses ...int) bool {
 	return ok && e.Code == code && slices.Contains(statuses, e.StatusCode)
 }
 
-// reasonOfStatus says what an answer of the API is counted under.
+// reasonOfStatus returns the reason that a response of the API is counted under.
 func reasonOfStatus(status int, code, description string) Reason {
 	switch {
 	case code == codeNoMFA, status == http.StatusUnauthorized && strings.Contains(description, "MFA required"):
@@ -317,7 +316,7 @@ func reasonOfStatus(status int, code, description string) Reason {
 	return ReasonClient
 }
 
-// reasonOfCause says what a missing answer is counted under.
+// reasonOfCause returns the reason that a missing response is counted under.
 func reasonOfCause(err error) Reason {
 	var timeout interface{ Timeout() bool }
 	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout() {

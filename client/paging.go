@@ -17,15 +17,15 @@ const (
 	maxPages = 1000
 	// maxBarrenPages is how many pages in a row may bring nothing new before
 	// their chain is taken for endless.
-	maxBarrenPages = 10
+	maxEmptyPages = 10
 )
 
-// ErrTruncated says that a list was ended because its pages went round in a
+// ErrTruncated is returned for a list that was ended because its pages went round in a
 // circle or never came to an end.
 var ErrTruncated = errors.New("the list's pages have no end")
 
 // pages reads a list page by page, and yields of each page what no earlier one
-// had. An error comes last. The key tells items apart, so that a page which brings
+// had. An error comes last. The key identifies an item, so that a page which brings
 // nothing new can be recognised.
 func pages[T any](ctx context.Context, c *Client, first request, key func(T) string) iter.Seq2[[]T, error] {
 	first.limit = maxCollection
@@ -67,10 +67,10 @@ func collect[T any](pages iter.Seq2[[]T, error]) ([]T, error) {
 
 // list is what was read so far.
 type list[T any] struct {
-	key    func(T) string
-	known  map[string]bool
-	asked  map[string]bool // positions
-	barren int             // pages in a row that brought nothing new
+	key        func(T) string
+	known      map[string]bool
+	asked      map[string]bool // positions
+	emptyPages int             // pages in a row that brought nothing new
 }
 
 // fresh returns the items that no earlier page had, and those without a key.
@@ -81,24 +81,23 @@ func (l *list[T]) fresh(items []T) []T {
 			l.known[key] = true
 		}
 	}
-	l.barren++
+	l.emptyPages++
 	if len(fresh) > 0 {
-		l.barren = 0
+		l.emptyPages = 0
 	}
 	return fresh
 }
 
-// circles says whether going on leads nowhere. A repeated token alone does not
-// say so: a server may move on behind one token.
+// circles reports whether the next page brings nothing new. A repeated token alone
+// does not prove it: a server may move on behind one token.
 func (l *list[T]) circles(next *request) bool {
-	return l.barren > 0 && l.asked[next.position()] || l.barren >= maxBarrenPages
+	return l.emptyPages > 0 && l.asked[next.position()] || l.emptyPages >= maxEmptyPages
 }
 
 // position is what the server sees of a page's place in the list.
 func (r request) position() string { return r.header.Get(continuationHeader) + " " + r.path }
 
-// readPage reads one page and says what to ask for the next one, nil after the
-// last.
+// readPage returns one page and the request for the next one, nil after the last.
 func readPage[T any](ctx context.Context, c *Client, first, r request) (page[T], *request, error) {
 	a, err := c.fetch(ctx, r)
 	if err != nil {
@@ -106,11 +105,14 @@ func readPage[T any](ctx context.Context, c *Client, first, r request) (page[T],
 	}
 	p, err := decodePage[T](a.body)
 	if err != nil {
-		return p, nil, c.badAnswer(r, a, err)
+		return p, nil, c.badResponse(r, a, err)
 	}
 	next, err := c.nextPage(first, p.Links.Next.URI, p.token())
+	if err == nil && next == nil && r.position() == first.position() {
+		err = p.checkWhole(first.endpoint)
+	}
 	if err != nil {
-		return p, nil, c.badAnswer(r, a, err)
+		return p, nil, c.badResponse(r, a, err)
 	}
 	return p, next, nil
 }

@@ -2,8 +2,8 @@ package client
 
 import "time"
 
-// firstDay is the part of a billing period in which the cost so far says nothing
-// about the cost at the end.
+// firstDay is the part of a billing period in which the cost so far does not predict
+// the cost at the end.
 const firstDay = 24 * time.Hour
 
 // Period returns when the billing period began and the first instant after it,
@@ -43,6 +43,6 @@ func (u Usage) BudgetUsed() *float64 {
 	return &used
 }
 
-// OverBudget says whether the cost has passed the budget. Without a budget it
+// OverBudget reports whether the cost has passed the budget. Without a budget it
 // never has.
 func (u Usage) OverBudget() bool { return u.Budget != nil && u.TotalCost > *u.Budget }

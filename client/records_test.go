@@ -94,7 +94,7 @@ func TestUsageRecordsOfSeveralPages(t *testing.T) {
 func TestUsageRecordsThatCannotBeRead(t *testing.T) {
 	for body, want := range map[string]string{
 		`{"items":[{"id":"a","totalCost":1},{"id":"b"}]}`: `item 1: totalCost is missing`,
-		`{"items":[null]}`:           `item 0: totalCost is missing`,
+		`{"items":[null]}`:           `item 0: the id is missing`,
 		`{"items":null}`:             `items are missing, so it is not a list`,
 		`{"totalCount":0}`:           `items are missing, so it is not a list`,
 		`{"items":{"totalCost":1}}`:  `the body does not have the documented form: json: cannot unmarshal object into Go struct field `,

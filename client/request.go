@@ -33,7 +33,7 @@ type request struct {
 }
 
 // answer is a body with status 200, read to its end.
-type answer struct {
+type response struct {
 	body   []byte
 	header http.Header
 	ids    ids
@@ -52,13 +52,13 @@ const (
 )
 
 // fetch makes a call until it succeeds, fails for good, or has no time left.
-func (c *Client) fetch(ctx context.Context, r request) (*answer, error) {
+func (c *Client) fetch(ctx context.Context, r request) (*response, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	id := ids{request: uuid.NewString(), correlation: uuid.NewString()}
 	var tries tries
 	for {
-		token, err := c.tokens.get(ctx)
+		token, err := c.tokenSource.get(ctx)
 		if e, ok := errors.AsType[*Error](err); ok && e.RetryAfter == 0 && e.mayRetry() && c.again(ctx, &tries, e, "") {
 			continue
 		}
@@ -85,7 +85,7 @@ type tries struct {
 	last    *Error // of the server's own
 }
 
-// again says whether to make a call once more. A token that was refused is
+// again reports whether to send the request once more. A token that was rejected is
 // renewed once. Temporary failures are tried again after a while; a refusal for
 // too many calls is, when the gate opens.
 func (c *Client) again(ctx context.Context, t *tries, failure *Error, token string) bool {
@@ -97,11 +97,11 @@ func (c *Client) again(ctx context.Context, t *tries, failure *Error, token stri
 		return true
 	case failure.mayRenew() && !t.renewed:
 		t.renewed = true
-		c.tokens.drop(token)
+		c.tokenSource.drop(token)
 		return true
 	case failure.mayRetry() && t.retries < maxRetries:
 		t.retries++
-		return wait(ctx, throttle.Backoff(firstRetry, t.retries-1, maxRetry))
+		return wait(ctx, max(throttle.Backoff(firstRetry, t.retries-1, maxRetry), failure.RetryAfter))
 	}
 	return false
 }
@@ -129,7 +129,7 @@ func wait(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// mayRetry says whether the same call may succeed in a moment.
+// mayRetry reports whether the same request may succeed in a moment.
 func (e *Error) mayRetry() bool {
 	switch e.StatusCode {
 	case http.StatusRequestTimeout, http.StatusInternalServerError, http.StatusBadGateway,
@@ -141,14 +141,14 @@ func (e *Error) mayRetry() bool {
 	return false
 }
 
-// mayRenew says whether a new access token may help. It cannot where the
+// mayRenew reports whether a new access token may help. It cannot where the
 // sign-in itself lacks MFA or the audience is wrong.
 func (e *Error) mayRenew() bool {
 	return e.StatusCode == http.StatusUnauthorized && e.Reason == ReasonAuth && e.Code != codeOldAudience
 }
 
 // send sends one request and reads its answer to the end.
-func (c *Client) send(ctx context.Context, r request, token string, id ids) (*answer, *Error) {
+func (c *Client) send(ctx context.Context, r request, token string, id ids) (*response, *Error) {
 	req, err := c.newRequest(ctx, r, token, id)
 	if err != nil {
 		return nil, c.failure(r, &Error{Reason: ReasonClient, Err: err})
@@ -160,13 +160,13 @@ func (c *Client) send(ctx context.Context, r request, token string, id ids) (*an
 	case late:
 		e.Reason, e.Err, e.RetryAfter = ReasonThrottled, gate, gate.Wait
 	case err != nil && status == 0:
-		e.Reason, e.Err = reasonOfCause(err), c.tokens.scrubError(err, token)
+		e.Reason, e.Err = reasonOfCause(err), c.tokenSource.scrubError(err, token)
 	case err != nil:
 		e.Reason, e.Err = ReasonDecode, err
 	case status != http.StatusOK:
 		c.readError(e, body, header, token)
 	default:
-		return &answer{body: body, header: header, ids: id}, nil
+		return &response{body: body, header: header, ids: id}, nil
 	}
 	return nil, c.failure(r, e)
 }
@@ -210,17 +210,17 @@ func (c *Client) roundTrip(req *http.Request, limit int64) (int, []byte, http.He
 	return resp.StatusCode, body, resp.Header, nil
 }
 
-// readError fills in what the answer says of its failure.
+// readError fills in the error that the response states.
 func (c *Client) readError(e *Error, body []byte, header http.Header, token string) {
 	var description string
 	e.Code, description = decodeError(body)
-	e.Description = c.tokens.scrub(description, token)
+	e.Description = c.tokenSource.scrub(description, token)
 	if e.Description == "" {
 		e.Description = http.StatusText(e.StatusCode)
 	}
 	e.RequestID = uuidOr(header.Get("MS-RequestId"), e.RequestID)
 	e.CorrelationID = uuidOr(header.Get("MS-CorrelationId"), e.CorrelationID)
-	e.RetryAfter = throttle.RetryAfter(header.Get("Retry-After"))
+	e.RetryAfter = throttle.RetryAfter(header)
 	e.Reason = reasonOfStatus(e.StatusCode, e.Code, description)
 }
 
@@ -255,7 +255,7 @@ func decodeCode(raw json.RawMessage) string {
 	return code
 }
 
-func (c *Client) badAnswer(r request, a *answer, err error) error {
+func (c *Client) badResponse(r request, a *response, err error) error {
 	return c.failure(r, &Error{
 		StatusCode:    http.StatusOK,
 		RequestID:     a.ids.request,

@@ -14,11 +14,11 @@ var tokenLike = regexp.MustCompile(`(?i)bearer\s+\S+|eyJ[\w-]{8,}[\w.-]*`)
 
 const redacted = "[redacted]"
 
-// scrub cuts credentials out of what a server or a library says, and what is
-// too long or not printable.
-func (t *tokens) scrub(s string, more ...string) string {
+// scrub removes credentials from a text of a server or a library, and what is too
+// long or not printable.
+func (t *tokenSource) scrub(s string, more ...string) string {
 	t.mu.Lock()
-	secrets := slices.Concat(more, []string{t.access, t.refresh, t.stored, t.seed.token, t.proof})
+	secrets := slices.Concat(more, []string{t.access, t.refresh, t.stored, t.bootstrap.token, t.proof})
 	t.mu.Unlock()
 	return scrub(s, secrets)
 }
@@ -33,8 +33,8 @@ func scrub(s string, secrets []string) string {
 	return printable(tokenLike.ReplaceAllString(s, redacted))
 }
 
-// scrubError keeps the cause, so that it can be asked for, and cleans its text.
-func (t *tokens) scrubError(err error, more ...string) error {
+// scrubError keeps the cause for errors.Is, and scrubs its text.
+func (t *tokenSource) scrubError(err error, more ...string) error {
 	return &scrubbed{text: t.scrub(err.Error(), more...), err: err}
 }
 

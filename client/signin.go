@@ -21,7 +21,7 @@ import (
 // of [Endpoints], because a [Client] never makes it.
 const EndpointDeviceCode Endpoint = "devicecode"
 
-// What holds where the authority does not say it, or says nonsense.
+// Defaults for what the authority does not state, or states wrongly.
 const (
 	defaultCodeLife = 15 * time.Minute
 	maxPollInterval = 3600 // seconds
@@ -41,7 +41,7 @@ type DeviceCode struct {
 // once with the code that the user has to enter, waits until the user has signed
 // in, and writes the refresh token to [Config.RefreshTokenFile], whose mode is
 // then 0600. The file need not exist; its folder has to be writable, which is
-// tried before the user is asked for anything. The application may be a public
+// tried before the user is prompted. The application may be a public
 // client.
 //
 // SignIn ends with the context and with the code. While it waits, it goes on
@@ -77,11 +77,11 @@ func SignIn(ctx context.Context, cfg Config, show func(DeviceCode)) error {
 
 // signIn is one device code flow.
 type signIn struct {
-	cfg     Config
-	flow    oauth2.Config
-	secrets []string // that have been sent, to be kept out of errors
-	status  int      // of the last answer, 0 if none arrived whole
-	hiccup  *Error   // why the last poll found nothing out, nil if it did
+	cfg       Config
+	flow      oauth2.Config
+	secrets   []string // that have been sent, to be kept out of errors
+	status    int      // of the last answer, 0 if none arrived whole
+	transient *Error   // why the last poll found nothing out, nil if it did
 }
 
 func newSignIn(cfg Config, login *url.URL) *signIn {
@@ -138,7 +138,7 @@ func (s *signIn) begin(ctx context.Context) (*oauth2.DeviceAuthResponse, error) 
 	if err != nil {
 		return nil, s.failure(EndpointDeviceCode, err)
 	}
-	if code.DeviceCode == "" || code.UserCode == "" || !isWebPage(code.VerificationURI) {
+	if code.DeviceCode == "" || code.UserCode == "" || !isHTTPURL(code.VerificationURI) {
 		return nil, s.failure(EndpointDeviceCode, errors.New("a field is missing"))
 	}
 	s.secrets = append(s.secrets, code.DeviceCode)
@@ -158,8 +158,9 @@ func onlyObject(resp *http.Response) *http.Response {
 	return resp
 }
 
-// isWebPage keeps out what a terminal would make another kind of link of.
-func isWebPage(address string) bool {
+// isHTTPURL reports whether the address is an http(s) URL; terminals link other
+// schemes too, and the address comes from a server.
+func isHTTPURL(address string) bool {
 	u, err := url.Parse(address)
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != ""
 }
@@ -181,8 +182,8 @@ func (s *signIn) poll(ctx context.Context, code *oauth2.DeviceAuthResponse) (*oa
 		return nil, &Error{Endpoint: EndpointToken, Reason: reasonOfCause(ctx.Err()), Err: ctx.Err()}
 	case !errors.Is(err, context.DeadlineExceeded):
 		return nil, s.failure(EndpointToken, err)
-	case s.hiccup != nil:
-		return nil, s.hiccup
+	case s.transient != nil:
+		return nil, s.transient
 	}
 	return nil, &Error{Endpoint: EndpointToken, Reason: ReasonAuth, Description: codeExpired}
 }
@@ -199,10 +200,10 @@ func (s *signIn) bridge(resp *http.Response, err error) (*http.Response, error) 
 		failed = tokenRefusal(resp.StatusCode, resp.Header, peek(resp))
 		failed.Endpoint = EndpointToken
 	}
-	if s.hiccup = nil; failed == nil || !IsTemporary(failed) {
+	if s.transient = nil; failed == nil || !IsTemporary(failed) {
 		return resp, err
 	}
-	s.hiccup = failed
+	s.transient = failed
 	return &http.Response{
 		StatusCode: http.StatusBadRequest,
 		Header:     http.Header{"Content-Type": {"application/json"}},
@@ -221,7 +222,7 @@ func (s *signIn) send(req *http.Request, endpoint Endpoint) (*http.Response, err
 		return nil, err
 	}
 	done := s.cfg.Trace(endpoint)
-	resp, err := statusTransport{base: s.cfg.Transport, clock: &clock{}, status: &s.status}.RoundTrip(req)
+	resp, err := statusTransport{base: s.cfg.Transport, clockSkew: &clockSkew{}, status: &s.status}.RoundTrip(req)
 	done(s.status)
 	return resp, err
 }
@@ -246,7 +247,7 @@ func (s *signIn) authenticate(req *http.Request) error {
 	return err
 }
 
-// failure makes an error of what golang.org/x/oauth2 says. Of a body it takes
+// failure returns an error for one of golang.org/x/oauth2. Of a body it takes
 // codes and ids only.
 func (s *signIn) failure(endpoint Endpoint, err error) *Error {
 	var e *Error

@@ -203,10 +203,10 @@ func TestSignInFails(t *testing.T) {
 		},
 		"denied":           {answer(400, `{"error":"access_denied"}`), "token: HTTP 400: access_denied", "auth", "the user or the authority declined: sign in again and accept"},
 		"consent declined": {grant("access_denied", "AADSTS65004: x"), "token: HTTP 400: code AADSTS65004: access_denied (request 22222222-2222-4222-8222-222222222222, correlation unknown)", "permission", "the user declined to consent: sign in again and accept, or let an administrator consent to the application's permission on Microsoft Partner Center"},
-		"expired":          {answer(400, `{"error":"expired_token"}`), "token: HTTP 400: expired_token", "auth", "the code expired before anybody signed in: " + newCode},
-		"expired at v1":    {answer(400, `{"error":"code_expired","error_description":"AADSTS70019: x"}`), "token: HTTP 400: code AADSTS70019: code_expired", "auth", "the code expired before anybody signed in: " + newCode},
+		"expired":          {answer(400, `{"error":"expired_token"}`), "token: HTTP 400: expired_token", "auth", "the code expired before the user signed in: " + newCode},
+		"expired at v1":    {answer(400, `{"error":"code_expired","error_description":"AADSTS70019: x"}`), "token: HTTP 400: code AADSTS70019: code_expired", "auth", "the code expired before the user signed in: " + newCode},
 		"unknown code":     {answer(400, `{"error":"bad_verification_code"}`), "token: HTTP 400: bad_verification_code", "auth", "the authority does not know the code: " + newCode},
-		"nobody":           {pending, "token: the code expired before anybody signed in", "auth", newCode},
+		"nobody":           {pending, "token: the code expired before the user signed in", "auth", newCode},
 		"nothing answers":  {drop, "token: connection dropped", "network", "check DNS, firewall and proxy between this machine and Microsoft"},
 		"server fails":     {answer(502, ""), "token: HTTP 502: the token endpoint refused", "server", "wait for Microsoft; if it lasts, give their support the request and correlation ids"},
 		"no secret":        {answer(401, `{"error":"invalid_client","error_description":"AADSTS7000218: x"}`), "token: HTTP 401: code AADSTS7000218: invalid_client", "auth", "the application has to prove who it is: give the program its client secret, or choose to allow public client flows in the app registration"},
@@ -387,7 +387,7 @@ func TestSignInExpiresDuringPoll(t *testing.T) {
 		a := newAuthority(t, pending, hang)
 		a.code = answer(200, strings.Replace(codeAnswer, ":60", ":10", 1))
 		e := failure(t, client.SignIn(t.Context(), a.config(), ignore))
-		if want := "token: the code expired before anybody signed in"; e.Error() != want || time.Since(a.began) != 10*time.Second {
+		if want := "token: the code expired before the user signed in"; e.Error() != want || time.Since(a.began) != 10*time.Second {
 			t.Errorf("got %q after %v, want %q after 10 s", e, time.Since(a.began), want)
 		}
 	})

@@ -15,9 +15,43 @@ import (
 // summaryOf asks a server that answers with a body for the usage summary.
 func summaryOf(t *testing.T, body string) (client.UsageSummary, error) {
 	t.Helper()
+	return summaryOfCustomer(t, customerID, body)
+}
+
+func summaryOfCustomer(t *testing.T, id, body string) (client.UsageSummary, error) {
+	t.Helper()
 	s := newServer(t)
-	s.on(summaryPath, answer(200, body))
-	return s.client().UsageSummary(t.Context(), customerID)
+	s.on("/v1/customers/"+id+"/usagesummary", answer(200, body))
+	return s.client().UsageSummary(t.Context(), id)
+}
+
+// The figures are the customer's own, as docs/operations.md promises: a body about
+// another customer, a partner or another resource is a bad response.
+func TestSummaryIsTheCustomersOwn(t *testing.T) {
+	for name, test := range map[string]struct {
+		body string
+		ok   bool
+	}{
+		"no id":                      {`{"totalCost":7}`, true},
+		"the id in upper case":       {`{"resourceId":"44908A11-641B-4C53-B7FC-0F2BFCA8A581","totalCost":7}`, true},
+		"both ids":                   {`{"id":"44908a11-641b-4c53-b7fc-0f2bfca8a581","resourceId":"44908a11-641b-4c53-b7fc-0f2bfca8a581","totalCost":7}`, true},
+		"the documented type":        {`{"totalCost":7,"attributes":{"objectType":"CustomerUsageSummary"}}`, true},
+		"another customer":           {`{"resourceId":"65726577-c208-40fd-9735-8c85ac9cac68","totalCost":7}`, false},
+		"another customer, by id":    {`{"id":"65726577-c208-40fd-9735-8c85ac9cac68","totalCost":7}`, false},
+		"two ids, of which one's":    {`{"id":"44908a11-641b-4c53-b7fc-0f2bfca8a581","resourceId":"65726577-c208-40fd-9735-8c85ac9cac68","totalCost":7}`, false},
+		"the summary of the partner": {`{"totalCost":7,"attributes":{"objectType":"PartnerUsageSummary"}}`, false},
+		"a record":                   {`{"totalCost":7,"attributes":{"objectType":"CustomerMonthlyUsageRecord"}}`, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			summary, err := summaryOf(t, test.body)
+			if test.ok && (err != nil || summary.TotalCost != 7) {
+				t.Errorf("got %v and %v, want a cost of 7", summary.TotalCost, err)
+			}
+			if !test.ok && client.ReasonOf(err) != client.ReasonDecode {
+				t.Errorf("got %v and %v, want a bad response", summary.TotalCost, err)
+			}
+		})
+	}
 }
 
 // Both published samples decode field by field. Times are compared as instants.
@@ -52,7 +86,7 @@ func TestUsageSummaryOfPublishedSamples(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, mark := range []string{"", "\ufeff"} {
-				got, err := summaryOf(t, mark+fixture(t, name))
+				got, err := summaryOfCustomer(t, want.CustomerID, mark+fixture(t, name))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -80,9 +114,9 @@ func TestUsageSummaryVariants(t *testing.T) {
 		"amount before its twins": {`{"totalCost":7,"budget":{"usageSpendingBudget":1,"ammount":2,"amount":3}}`, client.Usage{TotalCost: 7, Budget: new(3.0)}},
 		"zero dollars":            {`{"totalCost":7,"usdTotalCost":0}`, client.Usage{TotalCost: 7, USDTotalCost: new(0.0)}},
 		"null dollars":            {`{"totalCost":7,"usdTotalCost":null}`, client.Usage{TotalCost: 7}},
-		"twins":                   {`{"totalCost":7,"id":"b","resourceId":"A","name":"y","resourceName":"X"}`, client.Usage{TotalCost: 7, CustomerID: "A", CustomerName: "X"}},
+		"twins":                   {`{"totalCost":7,"id":"44908a11-641b-4c53-b7fc-0f2bfca8a581","resourceId":"44908A11-641B-4C53-B7FC-0F2BFCA8A581","name":"y","resourceName":"X"}`, client.Usage{TotalCost: 7, CustomerID: "44908A11-641B-4C53-B7FC-0F2BFCA8A581", CustomerName: "X"}},
 		"name in any script":      {`{"totalCost":7,"name":"株式会社 Ελλάς 🏢"}`, client.Usage{TotalCost: 7, CustomerName: "株式会社 Ελλάς 🏢"}},
-		"Pascal case":             {`{"TotalCost":7,"ResourceId":"A","Budget":{"Amount":5},"CurrencyCode":"SEK"}`, client.Usage{TotalCost: 7, CustomerID: "A", Budget: new(5.0), Currency: "SEK"}},
+		"Pascal case":             {`{"TotalCost":7,"ResourceId":"44908A11-641B-4C53-B7FC-0F2BFCA8A581","Budget":{"Amount":5},"CurrencyCode":"SEK"}`, client.Usage{TotalCost: 7, CustomerID: "44908A11-641B-4C53-B7FC-0F2BFCA8A581", Budget: new(5.0), Currency: "SEK"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := summaryOf(t, test.body)
@@ -186,7 +220,7 @@ func TestUsageSummaryThatCannotBeRead(t *testing.T) {
 		"date as a number":    {`{"totalCost":1,"lastModifiedDate":` + marker + `}`, "a date is not a string"},
 		"budget as a number":  {`{"totalCost":1,"budget":` + marker + `}`, "the body does not have the documented form"},
 		"larger than 1 MiB":   {`{"totalCost":` + marker + strings.Repeat(" ", 1<<20) + `}`, "the body is larger than 1048576 bytes"},
-		"another resource":    {fixture(t, "recorded_agreements.wire_bom.json"), "totalCost is missing"},
+		"another resource":    {fixture(t, "recorded_agreements.wire_bom.json"), `the body is a "Collection", not a CustomerUsageSummary`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := summaryOf(t, test.body)

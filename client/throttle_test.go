@@ -15,6 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/go-kit/log"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 
@@ -277,7 +278,6 @@ func TestGate(t *testing.T) {
 		"429, date": {429, func(now time.Time) string {
 			return "Retry-After: " + now.Add(7*time.Second).UTC().Format(http.TimeFormat)
 		}},
-		"503, seconds": {503, func(time.Time) string { return "Retry-After: 7" }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -305,6 +305,87 @@ func TestGate(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A 503 with a Retry-After holds back the customer whose resource it is about, and
+// no other. One that ends after the call's deadline fails at once.
+func TestUnavailableCustomerHoldsBackItselfOnly(t *testing.T) {
+	for retryAfter, want := range map[string]struct {
+		took   time.Duration
+		failed int
+		calls  int
+	}{
+		"Retry-After: 7":     {7200 * time.Millisecond, 0, 41},
+		"Retry-After: 86400": {1 * time.Second, 1, 40},
+	} {
+		t.Run(retryAfter, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				s := &scripted{delay: 100 * time.Millisecond}
+				s.answer = func(n int) *http.Response {
+					if n == 0 {
+						return respond(503, "", retryAfter)
+					}
+					return ok()
+				}
+				c := scriptedClient(t, s, func(cfg *client.Config) { cfg.Concurrency = 5 })
+				failed := fetchAll(t.Context(), c, billed(40), 5)
+				if took := time.Since(began); took > want.took+100*time.Millisecond || failed != want.failed {
+					t.Errorf("%d failed after %s, want %d after about %s", failed, took, want.failed, want.took)
+				}
+				if len(s.calls) != want.calls {
+					t.Fatalf("got %d calls, want %d", len(s.calls), want.calls)
+				}
+				if others := s.calls[39].Sub(began); others > 1200*time.Millisecond {
+					t.Errorf("the other customers took %s, want about 1s", others)
+				}
+				if c.ConcurrencyLimit() != 5 {
+					t.Errorf("the limit is %d, want 5", c.ConcurrencyLimit())
+				}
+			})
+		})
+	}
+}
+
+// Nothing upstream stops the client for longer than 15 minutes: one call then
+// probes the API, whatever Retry-After states.
+func TestRetryAfterADayIsProbedAfterFifteenMinutes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &scripted{answer: func(n int) *http.Response {
+			if n == 0 {
+				return respond(429, "", "Retry-After: 86400")
+			}
+			return ok()
+		}}
+		c := scriptedClient(t, s)
+		_, _ = c.UsageSummary(t.Context(), customerID)
+		time.Sleep(14*time.Minute + 59*time.Second)
+		began := time.Now()
+		if failed := fetchAll(t.Context(), c, billed(8), 8); failed != 0 || time.Since(began) < time.Second {
+			t.Errorf("%d of 8 failed, and they took %s", failed, time.Since(began))
+		}
+	})
+}
+
+// Throttling is logged at info when it begins and when it ends.
+func TestThrottlingIsLogged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &scripted{answer: func(n int) *http.Response {
+			if n == 0 {
+				return respond(429, "", "Retry-After: 7")
+			}
+			return ok()
+		}}
+		var lines strings.Builder
+		c := scriptedClient(t, s, func(cfg *client.Config) { cfg.Logger = log.NewLogfmtLogger(&lines) })
+		if failed := fetchAll(t.Context(), c, billed(3), 1); failed != 0 {
+			t.Errorf("%d failed", failed)
+		}
+		want := "level=info msg=\"throttling began\" wait=7s\nlevel=info msg=\"throttling ended\"\n"
+		if got := lines.String(); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	})
 }
 
 // A refusal that names no time is answered with pauses of random length, which

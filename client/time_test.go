@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -193,4 +194,19 @@ func TestRetryAfterDate(t *testing.T) {
 			t.Errorf("got %v", got)
 		}
 	})
+}
+
+// A date whose offset passes a day is the instant that it names, in UTC, so that it
+// can be written to a file again.
+func TestDateWithAnOffsetOfADay(t *testing.T) {
+	summary, err := summaryOf(t, `{"totalCost":1,"lastModifiedDate":"2026-03-02T00:00:00+24:00"}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC); summary.LastModified != want {
+		t.Errorf("got %v, want %v", summary.LastModified, want)
+	}
+	if _, err := json.Marshal(summary); err != nil {
+		t.Error(err)
+	}
 }

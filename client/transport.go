@@ -14,10 +14,10 @@ import (
 // throttle decide when a request is sent, and has it traced until its answer has
 // been read.
 type transport struct {
-	base     http.RoundTripper
-	throttle *throttle.Throttle
-	clock    *clock
-	trace    func(Endpoint) func(int)
+	base      http.RoundTripper
+	throttle  *throttle.Throttle
+	clockSkew *clockSkew
+	trace     func(Endpoint) func(int)
 }
 
 // endpointKey is the context's key of the endpoint that a request is for.
@@ -42,7 +42,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		t.throttle.Leave(pass, throttle.Outcome{Missing: true})
 		return nil, err
 	}
-	t.clock.note(resp.Header, sent, time.Now())
+	t.clockSkew.note(resp.Header, sent, time.Now())
 	resp.Body = &tracedBody{ReadCloser: resp.Body, end: func(whole bool) {
 		if whole {
 			done(resp.StatusCode)
@@ -54,7 +54,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// tracedBody says once, when it is closed, whether it was read without an error.
+// tracedBody reports once, when it is closed, whether it was read without an error.
 type tracedBody struct {
 	io.ReadCloser
 	failed bool

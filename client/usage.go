@@ -52,7 +52,7 @@ type UsageRecord struct {
 	// PercentUsed is the used share of the budget in percent with two decimals
 	// (percentUsed). It passes 100, and is 0 without a budget.
 	PercentUsed float64 `json:"percent_used"`
-	// AzurePlan says whether the customer has an Azure plan (isUpgraded).
+	// AzurePlan reports whether the customer has an Azure plan (isUpgraded).
 	AzurePlan bool `json:"azure_plan"`
 }
 
@@ -70,9 +70,9 @@ func (c *Client) UsageSummary(ctx context.Context, customerID string) (UsageSumm
 	if err != nil {
 		return UsageSummary{}, err
 	}
-	summary, err := decodeSummary(a.body)
+	summary, err := decodeSummary(a.body, customerID)
 	if err != nil {
-		return UsageSummary{}, c.badAnswer(r, a, err)
+		return UsageSummary{}, c.badResponse(r, a, err)
 	}
 	return summary, nil
 }
@@ -151,20 +151,42 @@ func (w *wireUsage) check() error {
 	return nil
 }
 
+// check reports what makes a record unusable: it is joined by its id.
+func (w *wireRecord) check() error {
+	if firstOf(w.ResourceID, w.ID) == "" {
+		return errNoID
+	}
+	return w.wireUsage.check()
+}
+
 type wireRecord struct {
 	wireUsage
 	PercentUsed float64 `json:"percentUsed"`
 	IsUpgraded  bool    `json:"isUpgraded"`
 }
 
-func decodeSummary(body []byte) (UsageSummary, error) {
+// decodeSummary decodes the usage summary of one customer. A body that names another
+// customer or another kind of resource, as a cache on the way may return it, is an
+// error.
+func decodeSummary(body []byte, customerID string) (UsageSummary, error) {
 	var w struct {
 		wireUsage
 		BillingStart date `json:"billingStartDate"`
 		BillingEnd   date `json:"billingEndDate"`
+		Attributes   struct {
+			ObjectType string `json:"objectType"`
+		} `json:"attributes"`
 	}
 	if err := decode(body, &w); err != nil {
 		return UsageSummary{}, err
+	}
+	if err := checkObjectType(w.Attributes.ObjectType, "CustomerUsageSummary"); err != nil {
+		return UsageSummary{}, err
+	}
+	for _, id := range []string{w.ResourceID, w.ID} {
+		if err := checkSubject(id, customerID); err != nil {
+			return UsageSummary{}, err
+		}
 	}
 	if err := w.check(); err != nil {
 		return UsageSummary{}, err

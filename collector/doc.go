@@ -3,9 +3,8 @@
 //
 // Data flows one way. A scrape reaches the handler of [NewHandler], which lets
 // the [Cache] bring itself up to date until the scrape's deadline. Then the
-// handler of [NewExposition] answers with what the cache's [Snapshot] says of the
-// customers, rendered once for many scrapes, and with what a registry says of the
-// exporter itself. Only the cache asks Partner Center, through a [Source], and
+// handler of [NewExposition] responds with the customers of the cache's Snapshot,
+// rendered once for many scrapes, and with the exporter's own metrics of a registry. Only the cache asks Partner Center, through a [Source], and
 // never more than a fixed number of customers at once.
 //
 //	api := collector.NewAPI()

@@ -44,7 +44,7 @@ azure_csp_customer_billing_period_start_timestamp_seconds{customer_id="44908a11-
 # HELP azure_csp_customer_budget Spending budget of a billing period, in the customer's billing currency. There is no series where none is set. Cached.
 # TYPE azure_csp_customer_budget gauge
 azure_csp_customer_budget{currency="GBP",customer_id="44908a11-641b-4c53-b7fc-0f2bfca8a581",customer_name="Modern \"Azure\" Customer UK"} 97
-# HELP azure_csp_customer_fetch_success Whether the last attempt to fetch the customer's usage succeeded. To learn that there is none is a success.
+# HELP azure_csp_customer_fetch_success Whether the last attempt to fetch the customer's usage succeeded; a customer without usage counts as a success.
 # TYPE azure_csp_customer_fetch_success gauge
 azure_csp_customer_fetch_success{customer_id="44908a11-641b-4c53-b7fc-0f2bfca8a581",customer_name="Modern \"Azure\" Customer UK"} 1
 azure_csp_customer_fetch_success{customer_id="broken",customer_name="Broken"} 0
@@ -74,7 +74,7 @@ azure_csp_customer_usage_fetched_timestamp_seconds{customer_id="legacy",customer
 # HELP azure_csp_customer_usage_last_modified_timestamp_seconds When Microsoft last changed the figures, in seconds since the epoch. Cached.
 # TYPE azure_csp_customer_usage_last_modified_timestamp_seconds gauge
 azure_csp_customer_usage_last_modified_timestamp_seconds{customer_id="44908a11-641b-4c53-b7fc-0f2bfca8a581",customer_name="Modern \"Azure\" Customer UK"} 1.56882656616e+09
-# HELP azure_csp_customers Customers by state, which is told by the last attempt to fetch their usage.
+# HELP azure_csp_customers Customers by state, as of the last attempt to fetch their usage.
 # TYPE azure_csp_customers gauge
 azure_csp_customers{status="error"} 1
 azure_csp_customers{status="no_access"} 1
@@ -82,6 +82,9 @@ azure_csp_customers{status="no_usage"} 1
 azure_csp_customers{status="not_found"} 1
 azure_csp_customers{status="ok"} 2
 azure_csp_customers{status="pending"} 0
+# HELP azure_csp_customers_missing Known customers that the last list of customers lacks, while that list is not yet believed; 0 else.
+# TYPE azure_csp_customers_missing gauge
+azure_csp_customers_missing 0
 # HELP azure_csp_errors_total Failed attempts to list the customers or to fetch a customer's usage, after retries.
 # TYPE azure_csp_errors_total counter
 azure_csp_errors_total{reason="auth"} 0
@@ -119,7 +122,7 @@ func TestExposition(t *testing.T) {
 func TestExpositionBeforeAnything(t *testing.T) {
 	c, _ := cachetest.NewCache(t, cachetest.New(3))
 	compare(t, c, `
-# HELP azure_csp_customers Customers by state, which is told by the last attempt to fetch their usage.
+# HELP azure_csp_customers Customers by state, as of the last attempt to fetch their usage.
 # TYPE azure_csp_customers gauge
 azure_csp_customers{status="error"} 0
 azure_csp_customers{status="no_access"} 0
@@ -127,6 +130,9 @@ azure_csp_customers{status="no_usage"} 0
 azure_csp_customers{status="not_found"} 0
 azure_csp_customers{status="ok"} 0
 azure_csp_customers{status="pending"} 0
+# HELP azure_csp_customers_missing Known customers that the last list of customers lacks, while that list is not yet believed; 0 else.
+# TYPE azure_csp_customers_missing gauge
+azure_csp_customers_missing 0
 # HELP azure_csp_up Whether the last refresh got a token and listed the customers.
 # TYPE azure_csp_up gauge
 azure_csp_up 0

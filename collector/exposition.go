@@ -24,15 +24,15 @@ type exposition struct {
 	all   http.Handler // serves everything, freshly gathered
 
 	mu     sync.Mutex
-	latest *rendering // of the snapshot that the last scrape asked for
+	latest *rendering // of the snapshot that the last scrape used
 }
 
 // NewExposition returns the handler that serves what an [Exporter] of the cache
 // and the live registry have. It answers as [promhttp.HandlerFor] does, whose
 // options it takes, except that it knows no compression but gzip.
 //
-// What tells of the customers is rendered once for each format and compression
-// that is asked for, and again when it has changed. What is live follows it, as
+// The families of the customers are rendered once for each requested format and
+// compression, and again when they have changed. The live families follow them, as
 // more of the text or more messages, and within the same gzip member.
 func NewExposition(cache *cache.Cache, live prometheus.Gatherer, opts promhttp.HandlerOpts) http.Handler {
 	opts.OfferedCompressions = []promhttp.Compression{promhttp.Identity, promhttp.Gzip}
@@ -57,39 +57,39 @@ func (e *exposition) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.all.ServeHTTP(w, r)
 		return
 	}
-	answer := &prefixed{ResponseWriter: w, exposition: e}
+	answer := &prependingWriter{ResponseWriter: w, exposition: e}
 	e.live.ServeHTTP(answer, r)
 	answer.end()
 }
 
-// prefixed begins a successful answer with what is rendered in the format and
-// the compression that the handler has negotiated.
-type prefixed struct {
+// prependingWriter begins a successful response with the rendered families, in the
+// format and the compression that the handler has negotiated.
+type prependingWriter struct {
 	http.ResponseWriter
 
 	exposition *exposition
-	begun      bool
-	prefix     *body
+	started    bool
+	rendered   *chunkBuffer
 	member     *bytes.Buffer // what is live, compressed, until it is joined; nil without compression
 }
 
 // Unwrap makes the writer known to [http.ResponseController].
-func (p *prefixed) Unwrap() http.ResponseWriter { return p.ResponseWriter }
+func (p *prependingWriter) Unwrap() http.ResponseWriter { return p.ResponseWriter }
 
 // WriteHeader is called for errors only: success goes without saying.
-func (p *prefixed) WriteHeader(status int) {
-	p.begun = true
+func (p *prependingWriter) WriteHeader(status int) {
+	p.started = true
 	p.ResponseWriter.WriteHeader(status)
 }
 
-func (p *prefixed) Write(b []byte) (int, error) {
-	if !p.begun {
-		p.begun = true
-		p.prefix = p.exposition.rendered(p.Header())
-		if p.prefix.compressed {
+func (p *prependingWriter) Write(b []byte) (int, error) {
+	if !p.started {
+		p.started = true
+		p.rendered = p.exposition.rendered(p.Header())
+		if p.rendered.compressed {
 			p.member = &bytes.Buffer{}
 		}
-		if err := p.prefix.writeTo(p.ResponseWriter); err != nil {
+		if err := p.rendered.writeTo(p.ResponseWriter); err != nil {
 			return 0, err
 		}
 	}
@@ -102,11 +102,11 @@ func (p *prefixed) Write(b []byte) (int, error) {
 // end joins what is live to the member that the rendered bytes began. A member of
 // its own would be as good to Prometheus, but curl and browsers read the first one
 // only.
-func (p *prefixed) end() {
+func (p *prependingWriter) end() {
 	if p.member == nil {
 		return
 	}
-	joined, err := p.prefix.join(p.member.Bytes())
+	joined, err := p.rendered.join(p.member.Bytes())
 	if err == nil {
 		_, err = p.ResponseWriter.Write(joined)
 	}
@@ -117,8 +117,8 @@ func (p *prefixed) end() {
 
 // rendered returns the families of the customers in the form that the header
 // announces.
-func (e *exposition) rendered(header http.Header) *body {
-	return e.current().body(form{
+func (e *exposition) rendered(header http.Header) *chunkBuffer {
+	return e.current().body(encoding{
 		// No name has anything to escape, whatever a scraper asks for.
 		format: expfmt.Format(header.Get("Content-Type")).WithEscapingScheme(model.NoEscaping),
 		gzip:   header.Get("Content-Encoding") == string(promhttp.Gzip),
@@ -131,41 +131,41 @@ func (e *exposition) current() *rendering {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.latest == nil || !e.cache.IsCurrent(&e.latest.snapshot) {
-		e.latest = &rendering{snapshot: e.cache.Snapshot(), log: e.log, bodies: map[form]func() *body{}}
+		e.latest = &rendering{snapshot: e.cache.Snapshot(), log: e.log, bodies: map[encoding]func() *chunkBuffer{}}
 	}
 	return e.latest
 }
 
-// form is what a scraper and the handler agree on.
-type form struct {
+// encoding is the negotiated format and compression of a response.
+type encoding struct {
 	format expfmt.Format
 	gzip   bool
 }
 
-// rendering is a snapshot in every form that has been asked for.
+// rendering is a snapshot in every encoding that was requested.
 type rendering struct {
 	snapshot cache.Snapshot
 	log      promhttp.Logger
 
 	mu     sync.Mutex
-	bodies map[form]func() *body
+	bodies map[encoding]func() *chunkBuffer
 }
 
-// body returns the snapshot in a form. Who asks while it is rendered waits for
-// that, and nobody renders it again.
-func (r *rendering) body(f form) *body {
+// body returns the snapshot in an encoding. It is rendered once; concurrent calls wait
+// for the rendering.
+func (r *rendering) body(f encoding) *chunkBuffer {
 	r.mu.Lock()
 	render, known := r.bodies[f]
 	if !known {
-		render = sync.OnceValue(func() *body { return r.render(f) })
+		render = sync.OnceValue(func() *chunkBuffer { return r.render(f) })
 		r.bodies[f] = render
 	}
 	r.mu.Unlock()
 	return render()
 }
 
-func (r *rendering) render(f form) *body {
-	b := &body{compressed: f.gzip}
+func (r *rendering) render(f encoding) *chunkBuffer {
+	b := &chunkBuffer{compressed: f.gzip}
 	if !f.gzip {
 		r.encode(b, f.format)
 		return b

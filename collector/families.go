@@ -12,8 +12,7 @@ import (
 // estimate is what every help text of an amount has to say.
 const estimate = " Cached estimate by Microsoft, not for billing."
 
-// family is a metric family that tells of the customers, and changes only with
-// them.
+// family is a metric family of the customers. It changes only with them.
 type family struct {
 	desc    *prometheus.Desc
 	collect func(ch chan<- prometheus.Metric, d *prometheus.Desc, customers []cache.Customer)
@@ -41,7 +40,7 @@ var customerFamilies = []family{
 	},
 	{
 		customerDesc("fetch_success",
-			"Whether the last attempt to fetch the customer's usage succeeded. To learn that there is none is a success."),
+			"Whether the last attempt to fetch the customer's usage succeeded; a customer without usage counts as a success."),
 		each(func(s series) {
 			if s.Attempted {
 				s.gauge(boolean(s.Success))
@@ -75,7 +74,7 @@ var customerFamilies = []family{
 	},
 	{
 		desc("", "customers",
-			"Customers by state, which is told by the last attempt to fetch their usage.", "status"),
+			"Customers by state, as of the last attempt to fetch their usage.", "status"),
 		collectStates,
 	},
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache"
 )
 
-// timeoutHeader is how Prometheus tells a target how long it will wait.
+// timeoutHeader is the header in which Prometheus states its scrape timeout.
 const timeoutHeader = "X-Prometheus-Scrape-Timeout-Seconds"
 
 // defaultTimeout is a scrape's without a header, as is Prometheus' own default.
@@ -21,7 +21,7 @@ const defaultTimeout = 10 * time.Second
 // Prometheus states.
 const LongestWait = 10 * time.Minute
 
-// HandlerConfig says how long and how many scrapes may wait.
+// HandlerConfig bounds how long scrapes wait and how many run at once.
 type HandlerConfig struct {
 	// MaxWait is the longest a scrape waits for a refresh, besides its own
 	// deadline; 0 is no bound.

@@ -10,6 +10,8 @@ import (
 var (
 	up = desc("", "up",
 		"Whether the last refresh got a token and listed the customers.")
+	customersMissing = desc("", "customers_missing",
+		"Known customers that the last list of customers lacks, while that list is not yet believed; 0 else.")
 	refreshSuccess = desc("refresh", "last_success_timestamp_seconds",
 		"When the last whole refresh ended, in seconds since the epoch.")
 	refreshDuration = desc("refresh", "duration_seconds",
@@ -28,8 +30,8 @@ var (
 		"Failed attempts to list the customers or to fetch a customer's usage, after retries.", "reason")
 )
 
-// StatsCollector is the [prometheus.Collector] of how a [Cache] fares. It tells
-// of no customer, and costs the same however many there are.
+// StatsCollector is the [prometheus.Collector] of a cache's own state. It has no
+// series of a customer, so that its cost does not depend on their number.
 type StatsCollector struct{ cache *cache.Cache }
 
 var _ prometheus.Collector = (*StatsCollector)(nil)
@@ -40,7 +42,7 @@ func NewStatsCollector(cache *cache.Cache) *StatsCollector { return &StatsCollec
 // Describe implements [prometheus.Collector].
 func (h *StatsCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		up, refreshSuccess, refreshDuration, cacheLookups, cacheHits, concurrencyLimit, refreshTokenIssued, certificateExpiry, errorsTotal,
+		up, customersMissing, refreshSuccess, refreshDuration, cacheLookups, cacheHits, concurrencyLimit, refreshTokenIssued, certificateExpiry, errorsTotal,
 	} {
 		ch <- d
 	}
@@ -53,6 +55,7 @@ func (h *StatsCollector) Collect(ch chan<- prometheus.Metric) {
 
 func collectStats(ch chan<- prometheus.Metric, h cache.Stats) {
 	gauge(ch, up, boolean(h.Up))
+	gauge(ch, customersMissing, float64(h.Missing))
 	gauge(ch, concurrencyLimit, float64(h.ConcurrencyLimit))
 	count(ch, cacheLookups, float64(h.Lookups))
 	count(ch, cacheHits, float64(h.Hits))

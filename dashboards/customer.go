@@ -5,7 +5,7 @@ const (
 	day  = 24 * hour
 )
 
-// customer tells of one customer. Its time range shows this period and the last.
+// customer shows one customer. Its time range shows this period and the last.
 func customer() Dashboard {
 	panels := append(customerNumbers(), customerGraphs()...)
 	panels = append(panels, row("Dates and freshness", ""))

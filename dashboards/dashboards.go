@@ -47,7 +47,7 @@ func Expressions(variables map[string]string) []Expression {
 	for _, d := range All() {
 		for _, p := range d.Panels {
 			for _, t := range p.Targets {
-				expressions = append(expressions, Expression{d.UID, p.Title, fill(t.Expr, variables)})
+				expressions = append(expressions, Expression{d.UID, p.Title, Fill(t.Expr, variables)})
 			}
 		}
 	}
@@ -60,7 +60,9 @@ var builtin = map[string]string{"__interval": "1m", "__range": "1h", "__rate_int
 // variable matches $name, ${name} and ${name:format}.
 var variable = regexp.MustCompile(`\$(?:\{(\w+)(?::[^}]*)?\}|(\w+))`)
 
-func fill(text string, variables map[string]string) string {
+// Fill replaces the variables of a text by their values, as Grafana does before it
+// sends a query.
+func Fill(text string, variables map[string]string) string {
 	return variable.ReplaceAllStringFunc(text, func(reference string) string {
 		match := variable.FindStringSubmatch(reference)
 		name := match[1] + match[2]

@@ -288,7 +288,7 @@ func TestSumsKeepCurrenciesApart(t *testing.T) {
 }
 
 func TestExpressionsFillVariables(t *testing.T) {
-	got := fill(`$a ${a} ${a:regex} $ab [$__rate_interval] $b`, map[string]string{"a": "1", "ab": "2"})
+	got := Fill(`$a ${a} ${a:regex} $ab [$__rate_interval] $b`, map[string]string{"a": "1", "ab": "2"})
 	if want := `1 1 1 2 [5m] $b`; got != want {
 		t.Errorf("It is %q, want %q", got, want)
 	}

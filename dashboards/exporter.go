@@ -6,7 +6,7 @@ const (
 	throttled = "azure_csp_api_throttled_total"
 )
 
-// exporter tells how the exporters fare.
+// exporter shows the state of the exporters.
 func exporter() Dashboard {
 	panels := exporterStates()
 	panels = append(panels, row("Customers and figures", ""))

@@ -11,7 +11,7 @@ func link(url string) []object {
 	return []object{{"targetBlank": false, "title": "Show this customer", "url": url}}
 }
 
-// overview tells of all customers. Its filter has names, and so another name than
+// overview shows all customers. Its filter has names, and so another name than
 // the variable of the customer's dashboard, which has ids.
 func overview() Dashboard {
 	panels := overviewCounts()

@@ -17,7 +17,7 @@ const (
 	Legacy
 )
 
-// Answer is what Partner Center says when asked for a customer's usage.
+// Answer is the kind of response to a request for a customer's usage.
 type Answer int
 
 // The answers.

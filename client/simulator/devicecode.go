@@ -65,7 +65,7 @@ type device struct {
 	expires time.Time
 }
 
-// SetSignIn says what becomes of the device codes from now on.
+// SetSignIn sets the outcome of the device codes from now on.
 func (s *Simulator) SetSignIn(signIn SignIn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

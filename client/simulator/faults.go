@@ -61,7 +61,7 @@ func (s *Simulator) roll() float64 {
 	return s.dice.random.Float64()
 }
 
-// disturb plays a fault, and says whether it answered in the endpoint's place.
+// disturb plays a fault, and reports whether it responded in the endpoint's place.
 func (s *Simulator) disturb(w http.ResponseWriter, r *http.Request) bool {
 	faults := s.currentFaults()
 	if !wait(r, faults.Latency) {

@@ -18,7 +18,7 @@ import (
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
 )
 
-// Scope is what a token has to be asked for.
+// Scope is the scope that a token request must have.
 const Scope = "https://api.partnercenter.microsoft.com/.default offline_access"
 
 // Credentials that a Simulator accepts where its Config names no others. They
@@ -34,7 +34,7 @@ const (
 type Config struct {
 	// Customers are the partner's customers, in the order of the list.
 	Customers []Customer
-	// PublicClient says that the application has no secret.
+	// PublicClient reports whether the application has no secret.
 	PublicClient bool
 	// Certificate, if set, is what the application proves itself with in place of a
 	// secret.
@@ -44,7 +44,7 @@ type Config struct {
 	// StrictRotation makes a refresh token die as soon as it was exchanged. Entra
 	// ID lets it live on.
 	StrictRotation bool
-	// Now says of what time the figures are, [time.Now] if nil.
+	// Now returns the time of the figures. It is [time.Now] if nil.
 	Now func() time.Time
 }
 
@@ -71,7 +71,7 @@ type Simulator struct {
 type Stats struct {
 	// Calls counts the requests by endpoint, refused ones too.
 	Calls map[client.Endpoint]int
-	// InFlight is how many usage summaries are being asked for now.
+	// InFlight is the number of requests for usage summaries in progress.
 	InFlight int
 	// PeakInFlight is the most that InFlight has been.
 	PeakInFlight int
@@ -142,7 +142,7 @@ func (s *Simulator) RevokeRefreshTokens() {
 	clear(s.refresh)
 }
 
-// AcceptsRefreshToken says whether a token could be exchanged now.
+// AcceptsRefreshToken reports whether a token could be exchanged now.
 func (s *Simulator) AcceptsRefreshToken(token string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -201,7 +201,7 @@ func idOf(r *http.Request, name string) string {
 	return uuid.NewString()
 }
 
-// refusal says what Partner Center has against a request, nil if nothing.
+// refusal returns the error for a request that is rejected, or nil.
 func (s *Simulator) refusal(r *http.Request) *apiError {
 	switch {
 	case r.Method != http.MethodGet:

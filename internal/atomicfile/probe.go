@@ -11,7 +11,7 @@ import (
 	"github.com/google/renameio/v2"
 )
 
-// mounts is where Linux tells what is mounted. Other systems lack it.
+// mounts lists the mount points on Linux. Other systems lack it.
 const mounts = "/proc/self/mountinfo"
 
 // Probe returns the error that Write would meet, as far as that can be told
@@ -32,8 +32,8 @@ func Probe(path string) error {
 	return pending.Cleanup()
 }
 
-// isMounted says whether a file is a mount point, which no other file can be
-// renamed to. Where that cannot be found out it says no.
+// isMounted reports whether a file is a mount point, which no other file can be
+// renamed to. It returns false where that is not known.
 func isMounted(path string) bool {
 	list, err := os.Open(mounts)
 	if err != nil {

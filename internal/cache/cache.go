@@ -1,3 +1,10 @@
+// Package cache keeps the usage of all customers of a partner up to date.
+//
+// [Cache.Refresh] waits for one refresh, which concurrent calls share: it lists the
+// customers, revalidates the entries by the usage records, and fetches the summaries
+// that are still stale, a bounded number at a time. [Cache.Snapshot] returns the
+// content at any time. A failure keeps the last figures up to [Config.MaxAge], and a
+// file keeps them across restarts.
 package cache
 
 import (
@@ -22,29 +29,29 @@ type Source interface {
 	UsageSummary(ctx context.Context, customerID string) (client.UsageSummary, error)
 	// UsageRecords returns the usage records of all customers in one call.
 	UsageRecords(ctx context.Context) ([]client.UsageRecord, error)
-	// ConcurrencyLimit says how many calls may be in flight now.
+	// ConcurrencyLimit returns how many requests may be in flight now.
 	ConcurrencyLimit() int
-	// RefreshTokenIssued says when the stored refresh token was issued.
+	// RefreshTokenIssued returns when the stored refresh token was issued.
 	RefreshTokenIssued() time.Time
-	// CertificateExpiry says when the application's certificate expires, zero if it
+	// CertificateExpiry returns when the application's certificate expires, zero if it
 	// has none.
 	CertificateExpiry() time.Time
 }
 
 var _ Source = (*client.Client)(nil)
 
-// Config says how a [Cache] keeps up to date.
+// Config is the configuration of a [Cache].
 type Config struct {
-	// Concurrency is the most customers asked for at once, at least 1.
+	// Concurrency is the most customers fetched at once, at least 1.
 	Concurrency int
 	// TTL is the age from which the list of customers and each customer's usage
 	// are fetched again.
 	TTL time.Duration
-	// UsageRecords says whether to ask for the usage records first, and then only
-	// for the usage of those customers whose record differs from what is cached.
+	// UsageRecords reports whether to fetch the usage records first, and then only the
+	// usage of those customers whose record differs from the cached summary.
 	UsageRecords bool
 	// FullRefresh is the age from which a customer's usage is fetched whatever its
-	// record says.
+	// record is.
 	FullRefresh time.Duration
 	// MaxAge is the age from which figures are no longer exposed.
 	MaxAge time.Duration
@@ -60,39 +67,41 @@ type Config struct {
 	Logger log.Logger
 }
 
-// Cache holds what is known of every customer. It asks its Source when it is
-// told to and something is stale, in one refresh at a time that whoever comes
-// meanwhile shares. Create it with [New] and end it with [Cache.Close].
+// Cache holds the usage of every customer. [Cache.Refresh] fetches what is stale from
+// its Source, in one refresh at a time that concurrent calls share. Create it with
+// [New] and end it with [Cache.Close].
 type Cache struct {
 	source    Source
 	cfg       Config
 	ctx       context.Context //nolint:containedctx // It is the cache's own: a refresh outlives the scrape that began it.
 	cancel    context.CancelFunc
 	refreshes sync.WaitGroup
-	file      *file
+	file      *store
 
-	mu      sync.Mutex
-	entries map[string]*entry // by canonical id
-	version uint64            // counts the changes of the entries
-	nextDue time.Time         // when a refresh is due, zero if that is to be worked out again
-	running chan struct{}     // closed at the end of the refresh under way, nil without one
-	listDue time.Time         // from when the list of customers is fetched again
-	listed  bool              // whether the last attempt to list succeeded
-	held    time.Time         // until when nothing is asked, after a permanent refusal
-	failure error             // why the last refresh failed as a whole, or nil
-	ready   bool              // whether everybody has been asked for once
-	success time.Time         // the end of the last whole refresh
-	took    time.Duration     // the length of the last whole refresh
-	lookups uint64            // customers looked up by scrapes
-	hits    uint64            // and those of them that were fresh
-	errors  map[client.Reason]uint64
-	causes  map[string]cause // of failures, as last logged
-	// withoutRecords says whether the last usage records could not be used.
+	mu            sync.Mutex
+	entries       map[string]*entry // by canonical id
+	version       uint64            // counts the changes of the entries
+	nextDueAt     time.Time         // when a refresh is due, zero if that is to be worked out again
+	running       chan struct{}     // closed at the end of the refresh under way, nil without one
+	listDueAt     time.Time         // from when the list of customers is fetched again
+	missing       int               // known customers that a suspect list lacks, 0 if the last list was not
+	suspectedAt   time.Time         // when the first of the suspect lists was read
+	listed        bool              // whether the last attempt to list succeeded
+	heldUntil     time.Time         // until when nothing is asked, after a permanent refusal
+	failure       error             // why the last refresh failed as a whole, or nil
+	ready         bool              // whether every customer has been fetched once
+	lastSuccessAt time.Time         // the end of the last whole refresh
+	lastDuration  time.Duration     // the length of the last whole refresh
+	lookups       uint64            // customers looked up by scrapes
+	hits          uint64            // and those of them that were fresh
+	errors        map[client.Reason]uint64
+	causes        map[string]cause // of failures, as last logged
+	// withoutRecords reports whether the last usage records were unusable.
 	withoutRecords bool
 }
 
-// NewCache returns a cache that has asked nobody yet. It holds what its file
-// does; a file that cannot be used is set aside with a warning.
+// New returns a cache with the content of its file. It sends no request. A file that
+// cannot be used is set aside with a warning.
 func New(source Source, cfg Config) *Cache {
 	if cfg.Logger == nil {
 		cfg.Logger = log.NewNopLogger()
@@ -109,7 +118,7 @@ func New(source Source, cfg Config) *Cache {
 		causes:  map[string]cause{},
 	}
 	if cfg.File != "" {
-		c.file = newFile(cfg.File, cfg.Owner, cfg.Logger)
+		c.file = newStore(cfg.File, cfg.Owner, cfg.Logger)
 		c.restore(c.file.load(), time.Now())
 	}
 	return c
@@ -133,8 +142,8 @@ func (c *Cache) Refresh(ctx context.Context) {
 	}
 }
 
-// Ready says whether every customer has been asked for once. It stays true
-// whatever fails later.
+// Ready reports whether every customer has been fetched once. It stays true whatever
+// fails later.
 func (c *Cache) Ready() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -145,7 +154,7 @@ func (c *Cache) Ready() bool {
 // known. The cache goes on serving what it holds.
 func (c *Cache) Close() {
 	c.cancel()
-	c.mu.Lock()   // Whoever is starting a refresh has started it then.
+	c.mu.Lock()   // A refresh that is being started has started then.
 	c.mu.Unlock() //nolint:staticcheck // The section is empty on purpose.
 	c.refreshes.Wait()
 	c.save()
@@ -163,28 +172,28 @@ func (c *Cache) join() <-chan struct{} {
 	return c.running
 }
 
-// isDue says whether a refresh has anything to do.
-func (c *Cache) isDue(now time.Time) bool { return !now.Before(c.held) && !now.Before(c.due()) }
+// isDue reports whether a refresh has anything to do.
+func (c *Cache) isDue(now time.Time) bool { return !now.Before(c.heldUntil) && !now.Before(c.due()) }
 
 // due returns when the list or a customer is due first. It remembers that until
 // something changes, so that a scrape which finds nothing to do does nothing.
 func (c *Cache) due() time.Time {
-	if !c.nextDue.IsZero() {
-		return c.nextDue
+	if !c.nextDueAt.IsZero() {
+		return c.nextDueAt
 	}
-	c.nextDue = c.listDue
+	c.nextDueAt = c.listDueAt
 	for _, e := range c.entries {
-		if due := e.dueAt(); due.Before(c.nextDue) {
-			c.nextDue = due
+		if due := e.dueAt(); due.Before(c.nextDueAt) {
+			c.nextDueAt = due
 		}
 	}
-	return c.nextDue
+	return c.nextDueAt
 }
 
 // changed is called with every change of the entries or of when they are due.
 func (c *Cache) changed() {
 	c.version++
-	c.nextDue = time.Time{}
+	c.nextDueAt = time.Time{}
 }
 
 func (c *Cache) all() []*entry {
@@ -211,7 +220,7 @@ func (c *Cache) countLookups() {
 	}
 }
 
-// selects says whether the customer is one that the partner wants to see.
+// selects reports whether the customer is in the selection and the shard.
 func (cfg *Config) selects(customer client.Customer) bool {
 	matches := func(re *regexp.Regexp) bool {
 		return re.MatchString(client.CanonicalID(customer.ID)) || re.MatchString(customer.Name) || re.MatchString(customer.Domain)
@@ -222,7 +231,8 @@ func (cfg *Config) selects(customer client.Customer) bool {
 	return cfg.Exclude == nil || !matches(cfg.Exclude)
 }
 
-// selection tells configurations apart that select other customers.
+// selection returns a text that differs between configurations that select other
+// customers.
 func (cfg *Config) selection() string {
 	return fmt.Sprintf("include %v exclude %v shard %d of %d", cfg.Include, cfg.Exclude, cfg.Shard.Index, max(cfg.Shard.Total, 1))
 }

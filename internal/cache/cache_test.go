@@ -116,7 +116,7 @@ func TestAPIDownForGood(t *testing.T) {
 			pass(time.Hour)
 		}
 		compare(t, c, `
-# HELP azure_csp_customer_fetch_success Whether the last attempt to fetch the customer's usage succeeded. To learn that there is none is a success.
+# HELP azure_csp_customer_fetch_success Whether the last attempt to fetch the customer's usage succeeded; a customer without usage counts as a success.
 # TYPE azure_csp_customer_fetch_success gauge
 azure_csp_customer_fetch_success{customer_id="id-0000",customer_name="Customer 0"} 0
 azure_csp_customer_fetch_success{customer_id="id-0001",customer_name="Customer 1"} 0
@@ -238,8 +238,8 @@ func TestWhoIsListed(t *testing.T) {
 		want      []string
 		up        bool
 	}{
-		"a complete list removes": {others, nil, []string{"id-0001", "id-0002"}, true},
-		"an empty list is one":    {nil, nil, nil, true},
+		"a complete list removes":  {others, nil, []string{"id-0001", "id-0002"}, true},
+		"an empty list is suspect": {nil, nil, []string{"id-0000", "id-0001"}, true},
 		"a failed list removes nobody": {
 			nil, cachetest.APIError(500, "", client.ReasonServer),
 			[]string{"id-0000", "id-0001"},
@@ -477,7 +477,7 @@ func TestPending(t *testing.T) {
 		c.StartRefresh()
 		pass(2500 * time.Millisecond)
 		compare(t, c, `
-# HELP azure_csp_customer_fetch_success Whether the last attempt to fetch the customer's usage succeeded. To learn that there is none is a success.
+# HELP azure_csp_customer_fetch_success Whether the last attempt to fetch the customer's usage succeeded; a customer without usage counts as a success.
 # TYPE azure_csp_customer_fetch_success gauge
 azure_csp_customer_fetch_success{customer_id="id-0000",customer_name="Customer 0"} 1
 azure_csp_customer_fetch_success{customer_id="id-0001",customer_name="Customer 1"} 1

@@ -28,29 +28,28 @@ func Statuses() []Status {
 
 // entry is what the cache holds of one customer.
 type entry struct {
-	customer client.Customer
-	status   Status
-	figures  *client.UsageSummary // the last known, never changed once set
-	fetched  time.Time            // when the figures were last known to be current
-	asked    time.Time            // the last attempt
+	customer    client.Customer
+	status      Status
+	figures     *client.UsageSummary // the last known, never changed once set
+	fetchedAt   time.Time            // when the figures were last known to be current
+	attemptedAt time.Time            // the last attempt
 	// summarized is when the figures were fetched. A usage record moves fetched on.
-	summarized time.Time
-	due        time.Time // from when there is to be another one
-	failures   int       // attempts in a row that failed
-	err        error     // why the last attempt failed, nil if it did not
+	summarizedAt time.Time
+	retryAt      time.Time // from when there is to be another one
+	failures     int       // attempts in a row that failed
+	err          error     // why the last attempt failed, nil if it did not
 }
 
-// isDue says whether the customer's usage is to be asked for.
+// isDue reports whether the entry is stale.
 func (e *entry) isDue(now time.Time) bool { return !now.Before(e.dueAt()) }
 
-// dueAt returns from when the customer's usage is to be asked for: when it is
-// old, or when its billing period has ended, since it then says nothing of the
-// present. A customer whose last attempt failed waits for its turn in any case.
+// dueAt returns when the entry becomes stale: at its expiry, or at the end of its
+// billing period if that comes first. After a failure only the retry delay counts.
 func (e *entry) dueAt() time.Time {
-	if end := e.periodEnd(); e.err == nil && !end.IsZero() && end.Before(e.due) {
+	if end := e.periodEnd(); e.err == nil && !end.IsZero() && end.Before(e.retryAt) {
 		return end
 	}
-	return e.due
+	return e.retryAt
 }
 
 func (e *entry) periodEnded(now time.Time) bool {
@@ -66,17 +65,17 @@ func (e *entry) periodEnd() time.Time {
 		return time.Time{}
 	}
 	for _, end := range []time.Time{e.figures.BillingEnd, e.figures.BillingEnd.AddDate(0, 0, 1)} {
-		if e.fetched.Before(end) {
+		if e.fetchedAt.Before(end) {
 			return end
 		}
 	}
 	return time.Time{}
 }
 
-// answered takes over the answer to an attempt. A failure leaves the figures as
+// update records the result of an attempt. A failure leaves the figures as
 // they are.
-func (e *entry) answered(figures client.UsageSummary, err error, now time.Time, ttl time.Duration) {
-	e.asked = now
+func (e *entry) update(figures client.UsageSummary, err error, now time.Time, ttl time.Duration) {
+	e.attemptedAt = now
 	switch {
 	case err == nil:
 		figures.Currency = clean(figures.Currency)
@@ -86,21 +85,21 @@ func (e *entry) answered(figures client.UsageSummary, err error, now time.Time, 
 	default:
 		e.failures++
 		e.failed(err)
-		e.due = now.Add(distance(err, e.failures, ttl))
+		e.retryAt = now.Add(retryDelay(err, e.failures, ttl))
 	}
 }
 
 func (e *entry) succeeded(status Status, figures *client.UsageSummary, now time.Time, ttl time.Duration) {
 	e.status, e.figures, e.err, e.failures = status, figures, nil, 0
-	e.fetched, e.summarized, e.due = now, now, now.Add(jittered(ttl))
+	e.fetchedAt, e.summarizedAt, e.retryAt = now, now, now.Add(jittered(ttl))
 }
 
 // failed takes over a failure to fetch this customer's usage.
 func (e *entry) failed(err error) { e.err, e.status = err, failureStatus(err) }
 
-// passedOver takes over why the customer was not asked for. Who was never asked
-// for is still pending.
-func (e *entry) passedOver(err error) {
+// skip records why the customer was not fetched. A customer that was never fetched
+// stays pending.
+func (e *entry) skip(err error) {
 	e.err = err
 	if e.status != StatusPending {
 		e.status = StatusError
@@ -109,17 +108,17 @@ func (e *entry) passedOver(err error) {
 
 // jittered shortens a TTL by up to a tenth, so that customers who were fetched
 // together do not all grow old together.
-func jittered(ttl time.Duration) time.Duration { return ttl - spread(ttl/10) }
+func jittered(ttl time.Duration) time.Duration { return ttl - jitter(ttl/10) }
 
 // firstDistance is between the second and the third attempt of a customer that
 // keeps failing.
-const firstDistance = 5 * time.Second
+const firstRetryDelay = 5 * time.Second
 
 // distance returns how long a customer is left alone after so many failures:
 // not at all after the first, and then ever longer up to the TTL. Nothing but a
 // person can mend a permanent failure, so that it is not worth another call
 // before the TTL.
-func distance(err error, failures int, ttl time.Duration) time.Duration {
+func retryDelay(err error, failures int, ttl time.Duration) time.Duration {
 	const manyFailures = 20 // twice firstDistance as often is longer than any TTL
 	switch {
 	case isPermanent(err) || failures > manyFailures:
@@ -127,12 +126,12 @@ func distance(err error, failures int, ttl time.Duration) time.Duration {
 	case failures == 1:
 		return 0
 	}
-	return jittered(min(firstDistance<<(failures-2), ttl))
+	return jittered(min(firstRetryDelay<<(failures-2), ttl))
 }
 
 // spread returns a random duration below a bound.
-func spread(bound time.Duration) time.Duration {
-	return rand.N(bound + 1) //nolint:gosec // Nobody gains by foreseeing a refresh.
+func jitter(bound time.Duration) time.Duration {
+	return rand.N(bound + 1) //nolint:gosec // A refresh time need not be unpredictable.
 }
 
 func failureStatus(err error) Status {
@@ -145,8 +144,8 @@ func failureStatus(err error) Status {
 	return StatusError
 }
 
-// isPermanent says whether it takes a person to mend the failure. An answer that
-// cannot be read is not: the next one may be whole.
+// isPermanent reports whether a person must mend the failure. A response that cannot
+// be decoded is not permanent: the next one may be whole.
 func isPermanent(err error) bool {
 	return !client.IsTemporary(err) && client.ReasonOf(err) != client.ReasonDecode
 }

@@ -35,7 +35,7 @@ func (f *FailFast) Trip(err error) {
 }
 
 // Note takes note of how a call went. No token to be had ends the calls at once,
-// other failures that are everybody's end them when there were many in a row.
+// other partner-wide failures end them when there were many in a row.
 func (f *FailFast) Note(err error) {
 	if IsToken(err) {
 		f.Trip(err)
@@ -52,14 +52,13 @@ func (f *FailFast) Note(err error) {
 	}
 }
 
-// IsToken says whether there was no access token to be had.
+// IsToken reports whether no access token could be obtained.
 func IsToken(err error) bool {
 	e, ok := errors.AsType[*client.Error](err)
 	return ok && e.Endpoint == client.EndpointToken
 }
 
-// IsPartnerWide says whether a failure, if it is not this customer's alone, is
-// everybody's.
+// IsPartnerWide reports whether a failure would meet every customer.
 func IsPartnerWide(err error) bool {
 	if err == nil || client.IsNoUsage(err) || client.IsNotFound(err) {
 		return false
@@ -68,7 +67,7 @@ func IsPartnerWide(err error) bool {
 	case client.ReasonAuth, client.ReasonMFA, client.ReasonThrottled, client.ReasonTimeout, client.ReasonNetwork:
 		return true
 	case client.ReasonPermission:
-		return client.IsEverybodys(err)
+		return client.IsPartnerWide(err)
 	case client.ReasonServer, client.ReasonDecode, client.ReasonClient:
 	}
 	return false

@@ -40,8 +40,8 @@ func FuzzCacheFile(f *testing.F) {
 		now := time.Now()
 		c.restore(s, now)
 		snapshot := c.Snapshot()
-		if snapshot.LastSuccess.After(now) || c.listDue.After(now.Add(time.Hour)) {
-			t.Errorf("last success %v, list due %v", snapshot.LastSuccess, c.listDue)
+		if snapshot.LastSuccess.After(now) || c.listDueAt.After(now.Add(time.Hour)) {
+			t.Errorf("last success %v, list due %v", snapshot.LastSuccess, c.listDueAt)
 		}
 		for _, c := range snapshot.Customers {
 			if c.ID == "" || c.Status == "" || c.Fetched.After(now) {

@@ -36,6 +36,6 @@ func ReadFile(path, owner string) (customers []Customer, fileOwner string, err e
 }
 
 func (s *savedCustomer) customer() Customer {
-	e := entry{customer: s.Customer, status: s.Status, figures: s.Figures, fetched: s.Fetched}
+	e := entry{customer: s.Customer, status: s.Status, figures: s.Figures, fetchedAt: s.Fetched}
 	return e.snapshot(s.Fetched, 0) // Figures of any age count.
 }

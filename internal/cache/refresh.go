@@ -7,34 +7,34 @@ import (
 	"slices"
 	"time"
 
+	"github.com/go-kit/log/level"
+
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
 )
 
-// refresh lists the customers if that is due, has the usage records confirm what
-// is cached, and then asks for the usage of every customer who is due still. Who
-// is new is asked for while the list goes on. It is the one goroutine that the
-// cache starts, and ends with the cache's context. What was learnt is saved when
-// those who wait for the refresh have been let go.
+// refresh lists the customers if the list is stale, revalidates the entries by the
+// usage records, and fetches every entry that is still stale. New customers are fetched
+// while the list is read. It is the one goroutine that the cache starts, and ends with
+// the cache's context. The store is written after the waiting scrapes are released.
 func (c *Cache) refresh() {
 	defer c.save()
 	began := time.Now()
-	fetches := newFetches(c)
+	fetches := newFetcher(c)
 	listErr := c.list(fetches)
 	if IsPartnerWide(listErr) {
 		fetches.breaker.Trip(listErr)
 	}
 	if fetches.breaker.Stopped() == nil {
-		c.confirm(began)
+		c.revalidate(began)
 	}
-	fetches.ask(c.dueEntries())
+	fetches.enqueue(c.dueEntries())
 	answers := fetches.wait()
 	c.finish(began, listErr, fetches.breaker.Stopped(), answers)
 }
 
-// finish draws the conclusions of a refresh. It was a whole one if the customers
-// are listed, nothing ended it early, and not everybody who was asked for
-// failed.
-func (c *Cache) finish(began time.Time, listErr, stopped error, answers tally) {
+// finish records the result of a refresh. The refresh is a success if the customers
+// are listed, it was not aborted, and at least one fetch succeeded or none was due.
+func (c *Cache) finish(began time.Time, listErr, stopped error, answers result) {
 	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -44,31 +44,31 @@ func (c *Cache) finish(began time.Time, listErr, stopped error, answers tally) {
 		return
 	}
 	if IsToken(stopped) {
-		c.listed, c.listDue = false, now
+		c.listed, c.listDueAt = false, now
 		c.changed()
 	}
 	if stopped != nil && isPermanent(stopped) {
-		c.held = now.Add(c.cfg.TTL)
+		c.heldUntil = now.Add(c.cfg.TTL)
 	}
 	c.ready = c.ready || c.listed && !c.pending()
 	if c.listed && stopped == nil && answers.good() {
-		c.success, c.took = now, now.Sub(began)
+		c.lastSuccessAt, c.lastDuration = now, now.Sub(began)
 	}
 	c.failure = cmp.Or(stopped, listErr)
 	c.logCauses()
 }
 
-// pending says whether anybody has never been asked for.
+// pending reports whether a customer has never been fetched.
 func (c *Cache) pending() bool {
 	return slices.ContainsFunc(c.all(), func(e *entry) bool { return e.status == StatusPending })
 }
 
-// list fetches the list of customers if it is due, and has the usage of those who
-// are new fetched meanwhile: a long list takes many calls, one after the other.
-// Only a complete list removes anybody.
-func (c *Cache) list(fetches *fetches) error {
+// list fetches the list of customers if it is stale, and queues fetches of the new
+// customers meanwhile: a long list takes many requests, one after the other.
+// Only a complete list removes customers.
+func (c *Cache) list(fetches *fetcher) error {
 	c.mu.Lock()
-	due := !time.Now().Before(c.listDue)
+	due := !time.Now().Before(c.listDueAt)
 	c.mu.Unlock()
 	if !due {
 		return nil
@@ -76,7 +76,7 @@ func (c *Cache) list(fetches *fetches) error {
 	listed := map[string]bool{}
 	var err error
 	for page, failure := range c.source.CustomerPages(c.ctx) {
-		fetches.ask(c.merge(page, listed))
+		fetches.enqueue(c.merge(page, listed))
 		err = failure
 	}
 	c.mu.Lock()
@@ -84,17 +84,65 @@ func (c *Cache) list(fetches *fetches) error {
 	if c.ctx.Err() != nil {
 		return err
 	}
+	now := time.Now()
+	suspect := false
 	if err == nil {
-		maps.DeleteFunc(c.entries, func(id string, _ *entry) bool { return !listed[id] })
+		suspect = c.removeUnlisted(listed, now)
 	} else {
 		c.errors[client.ReasonOf(err)]++
 	}
 	c.listed = err == nil || errors.Is(err, client.ErrTruncated)
-	if c.listed || isPermanent(err) {
-		c.listDue = time.Now().Add(c.cfg.TTL)
+	switch {
+	case suspect:
+		c.listDueAt = now.Add(min(suspectDelay, c.cfg.TTL))
+	case c.listed || isPermanent(err):
+		c.listDueAt = now.Add(c.cfg.TTL)
 	}
 	c.changed()
 	return err
+}
+
+// A list that lacks all known customers, or more than half of at least manyCustomers,
+// is suspect: it removes no customer until a second list, requested suspectDelay
+// later, lacks them too.
+const (
+	suspectDelay  = time.Minute
+	manyCustomers = 10
+)
+
+// removeUnlisted removes the customers that a complete list lacks, and reports
+// whether the list is suspect and has removed none. The caller holds the mutex.
+func (c *Cache) removeUnlisted(listed map[string]bool, now time.Time) (suspect bool) {
+	missing := 0
+	for id := range c.entries {
+		if !listed[id] {
+			missing++
+		}
+	}
+	if isSuspect(missing, len(c.entries)) && !c.confirmsSuspicion(now) {
+		if c.missing == 0 {
+			c.suspectedAt = now
+			_ = level.Warn(c.cfg.Logger).Log("msg", "the list lacks most known customers: keeping them until another list confirms it",
+				"missing", missing, "known", len(c.entries))
+		}
+		c.missing = missing
+		return true
+	}
+	c.missing = 0
+	maps.DeleteFunc(c.entries, func(id string, _ *entry) bool { return !listed[id] })
+	return false
+}
+
+// isSuspect reports whether a list that lacks so many of the known customers is more
+// likely wrong than true.
+func isSuspect(missing, known int) bool {
+	return missing > 0 && (missing == known || known >= manyCustomers && 2*missing > known)
+}
+
+// confirmsSuspicion reports whether an earlier list was suspect too, long enough ago
+// to be another list.
+func (c *Cache) confirmsSuspicion(now time.Time) bool {
+	return c.missing > 0 && now.Sub(c.suspectedAt) >= min(suspectDelay, c.cfg.TTL)
 }
 
 // merge takes over a page of customers, adds them to those listed, and returns
@@ -128,7 +176,7 @@ func (c *Cache) dueEntries() []*entry {
 	defer c.mu.Unlock()
 	entries := slices.DeleteFunc(c.all(), func(e *entry) bool { return !e.isDue(now) })
 	slices.SortFunc(entries, func(a, b *entry) int {
-		return cmp.Or(a.asked.Compare(b.asked), cmp.Compare(a.customer.ID, b.customer.ID))
+		return cmp.Or(a.attemptedAt.Compare(b.attemptedAt), cmp.Compare(a.customer.ID, b.customer.ID))
 	})
 	return entries
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // Shard is one of several exporters that divide the customers among them. The
-// zero value serves everybody.
+// zero value serves all customers.
 type Shard struct {
 	// Index is this exporter's, from 0 on.
 	Index int
@@ -15,7 +15,7 @@ type Shard struct {
 	Total int
 }
 
-// owns says whether this shard serves a customer. Every customer is on exactly
+// owns reports whether this shard serves a customer. Every customer is on exactly
 // one shard, and always on the same: when shards are added, only those customers
 // move that the new shards take over.
 func (s Shard) owns(customerID string) bool {

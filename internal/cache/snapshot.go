@@ -21,8 +21,11 @@ type Snapshot struct {
 
 // Stats is how a [Cache] fares, besides what it holds of the customers.
 type Stats struct {
-	// Up says whether the last refresh got a token and listed the customers.
+	// Up reports whether the last refresh got a token and listed the customers.
 	Up bool
+	// Missing is the number of known customers that the last list lacks, while the
+	// list is not yet believed; 0 else.
+	Missing int
 	// LastSuccess is when the last whole refresh ended, zero before the first.
 	LastSuccess time.Time
 	// LastDuration is how long it took.
@@ -46,10 +49,10 @@ type Customer struct {
 	client.Customer
 	// Status is the customer's state.
 	Status Status
-	// Attempted says whether the customer's usage has been asked for.
+	// Attempted reports whether a fetch of the customer's usage has ended.
 	Attempted bool
-	// Success says whether the last attempt succeeded. To learn that there is no
-	// usage is a success.
+	// Success reports whether the last attempt succeeded. A customer without usage
+	// counts as a success.
 	Success bool
 	// Figures are the last known ones, nil if there are none that are younger
 	// than [Config.MaxAge].
@@ -58,7 +61,7 @@ type Customer struct {
 	Fetched time.Time
 }
 
-// Snapshot returns what the cache holds, without asking or waiting for anybody.
+// Snapshot returns the content of the cache. It does not wait for a refresh.
 func (c *Cache) Snapshot() Snapshot {
 	now := time.Now()
 	c.mu.Lock()
@@ -74,7 +77,7 @@ func (c *Cache) Snapshot() Snapshot {
 	return s
 }
 
-// Stats returns how the cache fares, without asking or waiting for anybody.
+// Stats returns the state of the cache. It does not wait for a refresh.
 func (c *Cache) Stats() Stats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -84,8 +87,9 @@ func (c *Cache) Stats() Stats {
 func (c *Cache) health() Stats {
 	return Stats{
 		Up:                 c.listed,
-		LastSuccess:        c.success,
-		LastDuration:       c.took,
+		Missing:            c.missing,
+		LastSuccess:        c.lastSuccessAt,
+		LastDuration:       c.lastDuration,
 		RefreshTokenIssued: c.source.RefreshTokenIssued(),
 		CertificateExpiry:  c.source.CertificateExpiry(),
 		ConcurrencyLimit:   c.source.ConcurrencyLimit(),
@@ -111,8 +115,8 @@ func (e *entry) snapshot(now time.Time, maxAge time.Duration) Customer {
 		Attempted: e.status != StatusPending,
 		Success:   e.status == StatusOK || e.status == StatusNoUsage,
 	}
-	if e.figures != nil && now.Sub(e.fetched) <= maxAge {
-		s.Figures, s.Fetched = e.figures, e.fetched
+	if e.figures != nil && now.Sub(e.fetchedAt) <= maxAge {
+		s.Figures, s.Fetched = e.figures, e.fetchedAt
 	}
 	return s
 }

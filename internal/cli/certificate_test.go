@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cli/clitest"
+
 	"github.com/azure-csp-exporter/azure_csp_exporter/client/simulator"
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/testcert"
 )
@@ -28,13 +30,13 @@ func TestServeWithCertificate(t *testing.T) {
 	certificate := testcert.Certificate(t, key, time.Unix(4000000000, 0))
 	sim := simulator.New(simulator.Config{Customers: simulator.Fleet(3), Certificate: certificate})
 	args := without(simulated(t, sim, "serve"), "--partner.client-secret-file")
-	p := start(t, append(args,
-		"--partner.certificate-file="+write(t, testcert.CertificatePEM(certificate)),
-		"--partner.certificate-key-file="+write(t, testcert.KeyPEM(t, key)))...)
-	metrics := p.get("/metrics")
+	p := clitest.Start(t, append(args,
+		"--partner.certificate-file="+clitest.Write(t, testcert.CertificatePEM(certificate)),
+		"--partner.certificate-key-file="+clitest.Write(t, testcert.KeyPEM(t, key)))...)
+	metrics := p.Get("/metrics")
 	for _, want := range []string{"azure_csp_up 1", "azure_csp_auth_certificate_expiry_timestamp_seconds 4e+09"} {
-		if !strings.Contains(metrics.body, "\n"+want+"\n") {
-			t.Errorf("The metrics lack %s:\n%s", want, metrics.body)
+		if !strings.Contains(metrics.Body, "\n"+want+"\n") {
+			t.Errorf("The metrics lack %s:\n%s", want, metrics.Body)
 		}
 	}
 }
@@ -42,8 +44,8 @@ func TestServeWithCertificate(t *testing.T) {
 // Without a certificate there is no series to alert on.
 func TestServeWithoutCertificate(t *testing.T) {
 	sim := simulator.New(simulator.Config{Customers: simulator.Fleet(1)})
-	if metrics := start(t, simulated(t, sim, "serve")...).get("/metrics"); strings.Contains(metrics.body, "certificate") {
-		t.Errorf("The metrics tell of a certificate:\n%s", metrics.body)
+	if metrics := clitest.Start(t, simulated(t, sim, "serve")...).Get("/metrics"); strings.Contains(metrics.Body, "certificate") {
+		t.Errorf("The metrics tell of a certificate:\n%s", metrics.Body)
 	}
 }
 
@@ -51,11 +53,11 @@ func TestServeWithoutCertificate(t *testing.T) {
 func TestServeWithSeed(t *testing.T) {
 	sim := simulator.New(simulator.Config{Customers: simulator.Fleet(2), StrictRotation: true})
 	file := filepath.Join(t.TempDir(), "refresh-token")
-	seed := write(t, simulator.RefreshToken)
+	seed := clitest.Write(t, simulator.RefreshToken)
 	args := without(simulated(t, sim, "serve"), "--partner.refresh-token-file")
-	p := start(t, append(args, "--partner.refresh-token-file="+file, "--partner.bootstrap-refresh-token-file="+seed)...)
-	if metrics := p.get("/metrics"); !strings.Contains(metrics.body, "\nazure_csp_up 1\n") {
-		t.Errorf("It is not up:\n%s", metrics.body)
+	p := clitest.Start(t, append(args, "--partner.refresh-token-file="+file, "--partner.bootstrap-refresh-token-file="+seed)...)
+	if metrics := p.Get("/metrics"); !strings.Contains(metrics.Body, "\nazure_csp_up 1\n") {
+		t.Errorf("It is not up:\n%s", metrics.Body)
 	}
 	for name, want := range map[string]string{file: "not-a-token-simulated-refresh-1\n", seed: simulator.RefreshToken} {
 		if got, err := os.ReadFile(name); err != nil || string(got) != want {
@@ -72,14 +74,14 @@ func withCertificate(t *testing.T, command string, expires time.Time) []string {
 	sim := simulator.New(simulator.Config{Certificate: certificate})
 	sim.SetSignIn(simulator.SignIn{Interval: time.Second})
 	return append(without(simulated(t, sim, command), "--partner.client-secret-file"),
-		"--partner.certificate-file="+write(t, testcert.CertificatePEM(certificate)),
-		"--partner.certificate-key-file="+write(t, testcert.KeyPEM(t, key)))
+		"--partner.certificate-file="+clitest.Write(t, testcert.CertificatePEM(certificate)),
+		"--partner.certificate-key-file="+clitest.Write(t, testcert.KeyPEM(t, key)))
 }
 
 // A sign-in works with a certificate as well.
 func TestLoginWithCertificate(t *testing.T) {
 	t.Parallel() // A poll takes a second.
-	status, stdout, stderr := run(t, withCertificate(t, "login", time.Unix(4000000000, 0))...)
+	status, stdout, stderr := clitest.Run(t, withCertificate(t, "login", time.Unix(4000000000, 0))...)
 	for _, want := range []string{"ok    sign-in ", "ok    cert       the certificate is valid until 2096-10-02\n", "ok    token "} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("The report lacks %q:\n%s", want, stdout)
@@ -98,7 +100,7 @@ func TestCheckCertificate(t *testing.T) {
 		"FAIL  cert       the certificate expired on " + past.UTC().Format(time.DateOnly) + "\n" +
 			"                 hint: add a new certificate to the app registration, and replace the certificate and key files\nFAIL  token ": past,
 	} {
-		if status, stdout, stderr := run(t, withCertificate(t, "check", expires)...); !strings.Contains(stdout, want) || (status == 0) != expires.Equal(soon) {
+		if status, stdout, stderr := clitest.Run(t, withCertificate(t, "check", expires)...); !strings.Contains(stdout, want) || (status == 0) != expires.Equal(soon) {
 			t.Errorf("It ended with status %d and said\n%s%s\nwant %q", status, stdout, stderr, want)
 		}
 	}

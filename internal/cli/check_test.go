@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cli/clitest"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client/simulator"
@@ -220,7 +222,7 @@ ok    throttle   0 of 5 requests were throttled, current concurrency limit 8
 			for path, answer := range test.answers {
 				p.on(path, answer)
 			}
-			status, stdout, stderr := run(t, p.flags("check")...)
+			status, stdout, stderr := clitest.Run(t, p.flags("check")...)
 			want := "ok    files      the credential files are readable, and the refresh token file is replaceable\n" + test.want
 			if diff := cmp.Diff(want, stdout); diff != "" {
 				t.Error(diff)
@@ -259,7 +261,7 @@ func TestCheckWhenThrottled(t *testing.T) {
 		}
 		says(http.StatusOK, `{"totalCost":1,"currencyCode":"EUR"}`)(w, r)
 	})
-	status, stdout, stderr := run(t, p.flags("check")...)
+	status, stdout, stderr := clitest.Run(t, p.flags("check")...)
 	if want := "note  throttle   1 of 6 requests were throttled, current concurrency limit 4\n"; status != 0 || !strings.HasSuffix(stdout, want) {
 		t.Errorf("The exit status is %d:\n%s%s", status, stdout, stderr)
 	}
@@ -285,7 +287,7 @@ func TestCheckIsInterrupted(t *testing.T) {
 				interrupt()
 				<-hang
 			})
-			stdout, stderr := newOutput(), newOutput()
+			stdout, stderr := clitest.NewOutput(), clitest.NewOutput()
 			status := cli.Run(ctx, p.flags("check"), stdout, stderr)
 			if status != 130 || stderr.String() != "azure_csp_exporter: error: interrupted\n" {
 				t.Errorf("It ended with status %d and said %q, want 130 and that it was interrupted", status, stderr)
@@ -319,7 +321,7 @@ func TestCheckShowsTheStep(t *testing.T) {
 func TestCheckWithoutMFA(t *testing.T) {
 	sim := simulator.New(simulator.Config{Customers: simulator.Fleet(3)})
 	sim.SetFaults(simulator.Faults{WithoutMFA: true})
-	status, stdout, stderr := run(t, simulated(t, sim, "check")...)
+	status, stdout, stderr := clitest.Run(t, simulated(t, sim, "check")...)
 	const want = `ok    files      the credential files are readable, and the refresh token file is replaceable
 ok    token      the refresh token was exchanged for an access token
 ok    clock      this machine's clock agrees with Microsoft's
@@ -342,7 +344,7 @@ func TestCheckWithoutNetwork(t *testing.T) {
 	p := newPartner(t)
 	address := p.Listener.Addr().String()
 	p.Close()
-	status, stdout, stderr := run(t, p.flags("check")...)
+	status, stdout, stderr := clitest.Run(t, p.flags("check")...)
 	const want = `ok    files      the credential files are readable, and the refresh token file is replaceable
 FAIL  token      token: Post "http://ADDRESS/fake-partner.example/oauth2/v2.0/token": dial tcp ADDRESS: connect: connection refused
                  hint: check DNS, firewall and proxy between this machine and Microsoft

@@ -7,13 +7,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cli/clitest"
 )
 
 // What is wrong with the command line or a file is said at start, in one line
 // that names the flag, before anybody is called: the partner fails the test when
 // it is.
 func TestWrongFlagsAreNamed(t *testing.T) {
-	aFile := write(t, "not a folder")
+	aFile := clitest.Write(t, "not a folder")
 	nowhere := filepath.Join(filepath.Dir(aFile), "missing")
 	taken, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -31,9 +33,9 @@ func TestWrongFlagsAreNamed(t *testing.T) {
 		{"empty tenant id", "--partner.tenant-id", []string{"--partner.tenant-id="}},
 		{"no client id", "--partner.client-id", []string{"--partner.client-id=a b"}},
 		{"unreadable secret", "--partner.client-secret-file", []string{"--partner.client-secret-file=" + nowhere}},
-		{"empty secret", "--partner.client-secret-file", []string{"--partner.client-secret-file=" + write(t, " \n")}},
+		{"empty secret", "--partner.client-secret-file", []string{"--partner.client-secret-file=" + clitest.Write(t, " \n")}},
 		{"unreadable token", "--partner.refresh-token-file", []string{"--partner.refresh-token-file=" + nowhere}},
-		{"empty token", "--partner.refresh-token-file", []string{"--partner.refresh-token-file=" + write(t, "\n")}},
+		{"empty token", "--partner.refresh-token-file", []string{"--partner.refresh-token-file=" + clitest.Write(t, "\n")}},
 		{"a folder for a token", "--partner.refresh-token-file", []string{"--partner.refresh-token-file=" + filepath.Dir(aFile)}},
 		{"a file for the token's folder", "--partner.refresh-token-file", []string{"--partner.refresh-token-file=" + aFile + "/token"}},
 		{"a token's folder that cannot be written", "--partner.refresh-token-file", []string{"--partner.refresh-token-file=/proc/self/status"}},
@@ -59,12 +61,12 @@ func TestWrongFlagsAreNamed(t *testing.T) {
 		{"negative duration", "--web.timeout-offset", []string{"--web.timeout-offset=-1s"}},
 		{"zero scrapes", "--web.max-requests", []string{"--web.max-requests=0"}},
 		{"missing", "--web.config.file", []string{"--web.config.file=" + nowhere}},
-		{"unknown field", "--web.config.file", []string{"--web.config.file=" + write(t, "tls:\n  cert: x\n")}},
-		{"no certificate", "--web.config.file", []string{"--web.config.file=" + write(t, "tls_server_config:\n  cert_file: missing\n  key_file: missing\n")}},
+		{"unknown field", "--web.config.file", []string{"--web.config.file=" + clitest.Write(t, "tls:\n  cert: x\n")}},
+		{"no certificate", "--web.config.file", []string{"--web.config.file=" + clitest.Write(t, "tls_server_config:\n  cert_file: missing\n  key_file: missing\n")}},
 		{"port in use", "--web.listen-address", []string{"--web.listen-address=" + taken.Addr().String(), "--log.level=error"}},
 		{"no address", "--web.listen-address", []string{"--web.listen-address=here", "--log.level=error"}},
-		{"with a secret", "--partner.certificate-file", []string{"--partner.certificate-file=" + write(t, "x")}},
-		{"without a certificate", "--partner.certificate-key-file", []string{"--partner.certificate-key-file=" + write(t, "x")}},
+		{"with a secret", "--partner.certificate-file", []string{"--partner.certificate-file=" + clitest.Write(t, "x")}},
+		{"without a certificate", "--partner.certificate-key-file", []string{"--partner.certificate-key-file=" + clitest.Write(t, "x")}},
 		{"unknown level", "--log.level", []string{"--log.level=trace"}},
 		{"unknown format", "--log.format", []string{"--log.format=xml"}},
 		{"unknown flag", "--bogus", []string{"--bogus"}},
@@ -79,7 +81,7 @@ func TestWrongFlagsAreNamed(t *testing.T) {
 			if given || !strings.HasPrefix(name, "--partner") {
 				args = append(args, test.more...)
 			}
-			status, stdout, stderr := run(t, args...)
+			status, stdout, stderr := clitest.Run(t, args...)
 			if status == 0 {
 				t.Error("It ended with status 0")
 			}
@@ -117,7 +119,7 @@ func TestWrongCombinationsExitWith2(t *testing.T) {
 // A regular expression is quoted as it was typed, not as it is compiled.
 func TestWrongExpressionIsQuotedAsTyped(t *testing.T) {
 	for _, flag := range []string{"--customers.include", "--customers.exclude"} {
-		_, _, stderr := run(t, newPartner(t).flags("serve", flag+"=con(toso")...)
+		_, _, stderr := clitest.Run(t, newPartner(t).flags("serve", flag+"=con(toso")...)
 		if want := "azure_csp_exporter: error: " + flag + ": error parsing regexp: missing closing ): `con(toso`, see --help\n"; stderr != want {
 			t.Errorf("It said %q, want %q", stderr, want)
 		}
@@ -138,7 +140,7 @@ func TestWrongCommands(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			status, stdout, stderr := run(t, test.args...)
+			status, stdout, stderr := clitest.Run(t, test.args...)
 			if status == 0 || stdout != "" || stderr != test.want {
 				t.Errorf("It ended with status %d and said %q and %q, want another status and %q", status, stdout, stderr, test.want)
 			}
@@ -150,7 +152,7 @@ func TestWrongCommands(t *testing.T) {
 func TestCheckRefusesBadFiles(t *testing.T) {
 	p := newPartner(t)
 	p.tokenFile = filepath.Join(filepath.Dir(p.tokenFile), "missing")
-	status, stdout, stderr := run(t, p.flags("check")...)
+	status, stdout, stderr := clitest.Run(t, p.flags("check")...)
 	want := "azure_csp_exporter: error: --partner.refresh-token-file: stat " + p.tokenFile + ": no such file or directory\n"
 	if status != 1 || stdout != "" || stderr != want {
 		t.Errorf("It ended with status %d and said %q and %q, want 1 and %q", status, stdout, stderr, want)
@@ -161,7 +163,7 @@ func TestCheckRefusesBadFiles(t *testing.T) {
 func TestMissingTokens(t *testing.T) {
 	p := newPartner(t)
 	p.tokenFile = filepath.Join(filepath.Dir(p.tokenFile), "missing")
-	status, stdout, stderr := run(t, p.flags("serve", "--partner.bootstrap-refresh-token-file="+p.tokenFile+"-seed")...)
+	status, stdout, stderr := clitest.Run(t, p.flags("serve", "--partner.bootstrap-refresh-token-file="+p.tokenFile+"-seed")...)
 	want := "azure_csp_exporter: error: --partner.refresh-token-file: stat " + p.tokenFile + ": no such file or directory; " +
 		"--partner.bootstrap-refresh-token-file: stat " + p.tokenFile + "-seed: no such file or directory\n"
 	if status != 1 || stdout != "" || stderr != want {

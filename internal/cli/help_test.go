@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cli/clitest"
 )
 
 // exampleLine matches a command line of an example, which may go on in further
@@ -13,10 +15,10 @@ var exampleLine = regexp.MustCompile(`(?m)^ +azure_csp_exporter ((?:.*\\\n)*.*)$
 // The help of every command has examples, and each of them can be typed as it
 // stands.
 func TestHelpExamples(t *testing.T) {
-	_, commands, _ := run(t, "--help")
+	_, commands, _ := clitest.Run(t, "--help")
 	for _, match := range regexp.MustCompile(`(?m)^([a-z]+)\*? .*\[<flags>\]`).FindAllStringSubmatch(commands, -1) {
 		command := match[1]
-		status, help, stderr := run(t, command, "--help")
+		status, help, stderr := clitest.Run(t, command, "--help")
 		_, examples, found := strings.Cut(help, "\nExamples:\n")
 		if status != 0 || stderr != "" || !found {
 			t.Errorf("%s: status %d, %q, no examples in\n%s", command, status, stderr, help)
@@ -30,7 +32,7 @@ func TestHelpExamples(t *testing.T) {
 			if words[0] != command {
 				t.Errorf("An example of %s is one of %s", command, words[0])
 			}
-			if status, _, stderr := run(t, append(words, "--help")...); status != 0 || stderr != "" {
+			if status, _, stderr := clitest.Run(t, append(words, "--help")...); status != 0 || stderr != "" {
 				t.Errorf("%q: status %d, %s", line[0], status, stderr)
 			}
 		}

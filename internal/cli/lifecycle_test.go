@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cli/clitest"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client/simulator"
@@ -24,8 +26,8 @@ func TestDemo(t *testing.T) {
 	folder := t.TempDir()
 	t.Setenv("TMPDIR", folder)
 	began := time.Now()
-	demo := start(t, "demo")
-	metrics := demo.get("/metrics")
+	demo := clitest.Start(t, "demo")
+	metrics := demo.Get("/metrics")
 	if took := time.Since(began); took > 5*time.Second {
 		t.Errorf("The first scrape was complete after %v, want 5 s at most", took)
 	}
@@ -37,13 +39,13 @@ func TestDemo(t *testing.T) {
 		`azure_csp_customers{status="ok"} 41`,
 		`azure_csp_customers{status="pending"} 0`,
 	}
-	if diff := cmp.Diff(want, metrics.series("azure_csp_customers{")); diff != "" {
+	if diff := cmp.Diff(want, metrics.Series("azure_csp_customers{")); diff != "" {
 		t.Error(diff)
 	}
-	if got := len(metrics.series("azure_csp_customer_total_cost{")); got != 41 {
+	if got := len(metrics.Series("azure_csp_customer_total_cost{")); got != 41 {
 		t.Errorf("%d customers have a cost, want every one of the 41 with usage", got)
 	}
-	welcome := demo.stdout.await(t, `(?s)^.*Press Ctrl-C to stop\.\n$`)[0]
+	welcome := demo.Stdout.Await(t, `(?s)^.*Press Ctrl-C to stop\.\n$`)[0]
 	if diff := cmp.Diff(strings.ReplaceAll(`This is a demo: a simulated partner with 48 customers, over real HTTP and OAuth2.
 
   URL/metrics   the metrics of every customer
@@ -51,15 +53,15 @@ func TestDemo(t *testing.T) {
   URL/-/ready   whether every customer has been fetched
 
 Press Ctrl-C to stop.
-`, "URL", demo.url), welcome); diff != "" {
+`, "URL", demo.URL), welcome); diff != "" {
 		t.Error(diff)
 	}
 	for _, url := range regexp.MustCompile(`http://\S+`).FindAllString(welcome, -1) {
-		if got := send(t, &http.Transport{}, "GET", url); got.status != 200 {
-			t.Errorf("%s answers %d, want 200", url, got.status)
+		if got := clitest.Send(t, &http.Transport{}, "GET", url); got.Status != 200 {
+			t.Errorf("%s answers %d, want 200", url, got.Status)
 		}
 	}
-	demo.stop()
+	demo.Stop()
 	left, err := os.ReadDir(folder)
 	if err != nil {
 		t.Fatal(err)
@@ -73,11 +75,11 @@ Press Ctrl-C to stop.
 func TestDemoOnATakenPort(t *testing.T) {
 	folder := t.TempDir()
 	t.Setenv("TMPDIR", folder)
-	address := strings.TrimPrefix(start(t, "demo").url, "http://")
+	address := strings.TrimPrefix(clitest.Start(t, "demo").URL, "http://")
 	if left, err := os.ReadDir(folder); err != nil || len(left) != 1 {
 		t.Fatalf("A demo that runs has %v and %v, want one folder", left, err)
 	}
-	status, stdout, stderr := run(t, "demo", "--web.listen-address="+address, "--log.level=error")
+	status, stdout, stderr := clitest.Run(t, "demo", "--web.listen-address="+address, "--log.level=error")
 	if status != 1 || stdout != "" || !strings.HasPrefix(stderr, "azure_csp_exporter: error: --web.listen-address: ") {
 		t.Errorf("It ended with status %d and said %q and %q, want 1 and the flag", status, stdout, stderr)
 	}
@@ -89,7 +91,7 @@ func TestDemoOnATakenPort(t *testing.T) {
 // The demo has nowhere to put its credentials.
 func TestDemoWithoutTemporaryFolder(t *testing.T) {
 	t.Setenv("TMPDIR", "/proc/self/missing")
-	status, _, stderr := run(t, "demo")
+	status, _, stderr := clitest.Run(t, "demo")
 	if status != 1 || !strings.HasPrefix(stderr, "azure_csp_exporter: error: create a directory for the simulated credentials: ") {
 		t.Errorf("It ended with status %d and said %q", status, stderr)
 	}
@@ -99,7 +101,7 @@ func TestDemoWithoutTemporaryFolder(t *testing.T) {
 // answered with what there is, and the program ends at once and well.
 func TestStopWhileARefreshHangs(t *testing.T) {
 	sim, asked := simulator.New(simulator.Config{Customers: simulator.Fleet(3)}), make(chan struct{}, 100)
-	exporter := start(t, simulated(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	exporter := clitest.Start(t, simulated(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/usagesummary") {
 			asked <- struct{}{}
 			<-r.Context().Done()
@@ -108,30 +110,30 @@ func TestStopWhileARefreshHangs(t *testing.T) {
 		sim.ServeHTTP(w, r)
 	}), "serve")...)
 	<-asked
-	scrape := make(chan answer, 1)
-	go func() { scrape <- exporter.ask("GET", "/metrics", "X-Prometheus-Scrape-Timeout-Seconds: 60") }()
+	scrape := make(chan clitest.Response, 1)
+	go func() { scrape <- exporter.Send("GET", "/metrics", "X-Prometheus-Scrape-Timeout-Seconds: 60") }()
 	// The scrape waits when a lookup of the three customers has been counted that
 	// is not one of these scrapes', which have no time to wait.
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for own, lookups := 1, 0; lookups <= (own-1)*3 && own < 1000; own++ {
-		metrics := exporter.ask("GET", "/metrics", "X-Prometheus-Scrape-Timeout-Seconds: 0.001")
-		for _, line := range metrics.series("azure_csp_cache_lookups_total ") {
+		metrics := exporter.Send("GET", "/metrics", "X-Prometheus-Scrape-Timeout-Seconds: 0.001")
+		for _, line := range metrics.Series("azure_csp_cache_lookups_total ") {
 			_, _ = fmt.Sscanf(line, "azure_csp_cache_lookups_total %d", &lookups)
 		}
 		<-tick.C
 	}
 	began := time.Now()
-	exporter.stop()
+	exporter.Stop()
 	if took := time.Since(began); took > 3*time.Second {
 		t.Errorf("It took %v to end, want 3 s at most", took)
 	}
 	got := <-scrape
-	if got.status != 200 || !strings.Contains(got.body, `azure_csp_customers{status="pending"} 3`) {
-		t.Errorf("The scrape that waited was answered with %d:\n%s", got.status, got.body)
+	if got.Status != 200 || !strings.Contains(got.Body, `azure_csp_customers{status="pending"} 3`) {
+		t.Errorf("The scrape that waited was answered with %d:\n%s", got.Status, got.Body)
 	}
-	if !strings.Contains(exporter.stderr.String(), "msg=stopped") {
-		t.Errorf("The log does not say that it stopped:\n%s", exporter.stderr)
+	if !strings.Contains(exporter.Stderr.String(), "msg=stopped") {
+		t.Errorf("The log does not say that it stopped:\n%s", exporter.Stderr)
 	}
 }
 
@@ -143,14 +145,14 @@ func TestStopWhileTheTokenEndpointHangs(t *testing.T) {
 		asked <- struct{}{}
 		<-release
 	})
-	exporter := start(t, p.flags("serve")...)
+	exporter := clitest.Start(t, p.flags("serve")...)
 	<-asked
 	// The endpoint answers in the end, so that a failing test does not last.
 	free := sync.OnceFunc(func() { close(release) })
 	defer time.AfterFunc(4*time.Second, free).Stop()
 	defer free()
 	began := time.Now()
-	exporter.stop()
+	exporter.Stop()
 	if took := time.Since(began); took > 3*time.Second {
 		t.Errorf("It took %v to end, want 3 s at most", took)
 	}
@@ -160,7 +162,7 @@ func TestStopWhileTheTokenEndpointHangs(t *testing.T) {
 func TestStopBeforeTheStart(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	stdout, stderr := newOutput(), newOutput()
+	stdout, stderr := clitest.NewOutput(), clitest.NewOutput()
 	if got := cli.Run(ctx, []string{"demo", "--web.listen-address=127.0.0.1:0"}, stdout, stderr); got != 0 {
 		t.Errorf("The exit status is %d, want 0:\n%s", got, stderr)
 	}
@@ -181,7 +183,7 @@ func TestVersionAndHelp(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			status, stdout, stderr := run(t, test.args...)
+			status, stdout, stderr := clitest.Run(t, test.args...)
 			if status != 0 || stderr != "" || !strings.Contains(stdout, test.holds) {
 				t.Errorf("It ended with status %d and said %q and %q, want 0 and %q", status, stdout, stderr, test.holds)
 			}
@@ -195,9 +197,9 @@ func TestLog(t *testing.T) {
 	logs := func(t *testing.T, flags ...string) string {
 		t.Helper()
 		exporter := serveFleet(t, flags...)
-		exporter.get("/metrics")
-		exporter.stop()
-		return exporter.stderr.String()
+		exporter.Get("/metrics")
+		exporter.Stop()
+		return exporter.Stderr.String()
 	}
 	t.Run("logfmt", func(t *testing.T) {
 		for line := range strings.Lines(logs(t, "--log.format=logfmt")) {
@@ -222,7 +224,7 @@ func TestLog(t *testing.T) {
 		}
 	})
 	t.Run("level", func(t *testing.T) {
-		status, _, stderr := run(t, "demo", "--web.listen-address=127.0.0.1:bogus", "--log.level=warn")
+		status, _, stderr := clitest.Run(t, "demo", "--web.listen-address=127.0.0.1:bogus", "--log.level=warn")
 		if status != 1 || strings.Contains(stderr, "level=info") {
 			t.Errorf("It ended with status %d and logged %q", status, stderr)
 		}

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cli/clitest"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client/simulator"
@@ -110,7 +112,7 @@ func TestLogin(t *testing.T) {
 	p.expectSignIn(pending, signedIn)
 	p.on(listPath, lists("Contoso"))
 	p.on("/v1/customers/c0/usagesummary", says(200, `{"totalCost":12.345,"currencyCode":"EUR"}`))
-	status, stdout, stderr := run(t, p.flags("login", "--log.level=debug")...)
+	status, stdout, stderr := clitest.Run(t, p.flags("login", "--log.level=debug")...)
 	want := fakePrompt + `ok    sign-in    the refresh token is stored in ` + p.tokenFile + `
 ok    files      the credential files are readable, and the refresh token file is replaceable
 ok    token      the refresh token was exchanged for an access token
@@ -144,8 +146,8 @@ func TestLoginOfPublicClient(t *testing.T) {
 	t.Parallel()
 	sim := simulator.New(simulator.Config{PublicClient: true})
 	sim.SetSignIn(simulator.SignIn{Interval: time.Second})
-	file := write(t, "not-a-token-that-has-died")
-	status, stdout, stderr := run(t, with(simulated(t, sim, "login"), "--partner.client-secret-file", "", "--partner.refresh-token-file", file)...)
+	file := clitest.Write(t, "not-a-token-that-has-died")
+	status, stdout, stderr := clitest.Run(t, with(simulated(t, sim, "login"), "--partner.client-secret-file", "", "--partner.refresh-token-file", file)...)
 	want := simulatedPrompt + `ok    sign-in    the refresh token is stored in ` + file + `
 ok    files      the credential files are readable, and the refresh token file is replaceable
 ok    token      the refresh token was exchanged for an access token
@@ -170,8 +172,8 @@ func TestLoginWithoutMFA(t *testing.T) {
 	sim := simulator.New(simulator.Config{Customers: simulator.Fleet(3)})
 	sim.SetSignIn(simulator.SignIn{Interval: time.Second})
 	sim.SetFaults(simulator.Faults{WithoutMFA: true})
-	file := write(t, "not-a-token-that-has-died")
-	status, stdout, stderr := run(t, with(simulated(t, sim, "login"), "--partner.refresh-token-file", file)...)
+	file := clitest.Write(t, "not-a-token-that-has-died")
+	status, stdout, stderr := clitest.Run(t, with(simulated(t, sim, "login"), "--partner.refresh-token-file", file)...)
 	want := simulatedPrompt + `ok    sign-in    the refresh token is stored in ` + file + `
 ok    files      the credential files are readable, and the refresh token file is replaceable
 ok    token      the refresh token was exchanged for an access token
@@ -208,7 +210,7 @@ func TestLoginFails(t *testing.T) {
 		{
 			"expired", refuses("expired_token", 70019, "The code expired."),
 			`FAIL  sign-in    token: HTTP 400: code AADSTS70019: expired_token ` + ids + `
-                 hint: the code expired before anybody signed in: start the sign-in again, and enter the new code before it expires
+                 hint: the code expired before the user signed in: start the sign-in again, and enter the new code before it expires
 `,
 		},
 		{
@@ -241,7 +243,7 @@ func TestLoginFails(t *testing.T) {
 			t.Parallel()
 			p := newPartner(t)
 			p.expectSignIn(test.poll)
-			status, stdout, stderr := run(t, p.flags("login")...)
+			status, stdout, stderr := clitest.Run(t, p.flags("login")...)
 			if diff := cmp.Diff(fakePrompt+test.want, stdout); diff != "" {
 				t.Error(diff)
 			}
@@ -257,7 +259,7 @@ func TestLoginFails(t *testing.T) {
 // Where the tenant is wrong, there is no code to show.
 func TestLoginToWrongTenant(t *testing.T) {
 	sim := simulator.New(simulator.Config{})
-	status, stdout, _ := run(t, with(simulated(t, sim, "login"), "--partner.tenant-id", "another.example")...)
+	status, stdout, _ := clitest.Run(t, with(simulated(t, sim, "login"), "--partner.tenant-id", "another.example")...)
 	step, remedy, _ := strings.Cut(stdout, "\n")
 	if !strings.HasPrefix(step, "FAIL  sign-in    devicecode: HTTP 400: code AADSTS90002: invalid_request (request ") ||
 		remedy != "                 hint: the authority does not know the tenant: check tenant and cloud\n" || status != 1 {
@@ -270,12 +272,12 @@ func TestLoginToWrongTenant(t *testing.T) {
 func TestLoginLooksForFolderFirst(t *testing.T) {
 	p := newPartner(t) // It answers no request for a code.
 	p.tokenFile = filepath.Join(t.TempDir(), "none", "refresh-token")
-	status, stdout, stderr := run(t, p.flags("login")...)
+	status, stdout, stderr := clitest.Run(t, p.flags("login")...)
 	if want := fmt.Sprintf("azure_csp_exporter: error: --partner.refresh-token-file: the refresh token cannot be stored: the folder %s must be writable: ", filepath.Dir(p.tokenFile)); status != 1 || stdout != "" || !strings.HasPrefix(stderr, want) {
 		t.Errorf("It ended with status %d and said %q and %q", status, stdout, stderr)
 	}
 	p.tokenFile = t.TempDir()
-	status, stdout, stderr = run(t, p.flags("login")...)
+	status, stdout, stderr = clitest.Run(t, p.flags("login")...)
 	if want := fmt.Sprintf("azure_csp_exporter: error: --partner.refresh-token-file: the refresh token cannot be stored: %s is not a regular file\n", p.tokenFile); status != 1 || stdout != "" || stderr != want {
 		t.Errorf("It ended with status %d and said %q and %q, want %q", status, stdout, stderr, want)
 	}
@@ -287,16 +289,16 @@ func TestLoginGivesUp(t *testing.T) {
 	p.expectSignIn(pending)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	stdout, stderr, status := newOutput(), newOutput(), make(chan int, 1)
+	stdout, stderr, status := clitest.NewOutput(), clitest.NewOutput(), make(chan int, 1)
 	go func() { status <- cli.Run(ctx, p.flags("login"), stdout, stderr) }()
-	stdout.await(t, "Waiting")
+	stdout.Await(t, "Waiting")
 	cancel()
 	select {
 	case got := <-status:
 		if want := "azure_csp_exporter: error: sign-in interrupted; the refresh token file is unchanged\n"; got != 130 || stderr.String() != want {
 			t.Errorf("It ended with status %d and said %q, want 130 and %q", got, stderr, want)
 		}
-	case <-time.After(patience):
+	case <-time.After(clitest.Patience):
 		t.Error("It does not end")
 	}
 	if diff := cmp.Diff(fakePrompt, stdout.String()); diff != "" {

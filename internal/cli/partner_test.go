@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cli/clitest"
+
 	"github.com/azure-csp-exporter/azure_csp_exporter/client/simulator"
 )
 
@@ -41,7 +43,7 @@ type partner struct {
 
 func newPartner(t *testing.T) *partner {
 	t.Helper()
-	p := &partner{t: t, tokenFile: write(t, "fake-refresh-0\n"), answers: map[string]http.HandlerFunc{}}
+	p := &partner{t: t, tokenFile: clitest.Write(t, "fake-refresh-0\n"), answers: map[string]http.HandlerFunc{}}
 	p.on(tokenPath, p.exchange)
 	p.on(recordsPath, says(http.StatusOK, `{"items":[{"resourceId":"c0","totalCost":1,"budget":{"amount":2}},{"resourceId":"c1","totalCost":1}]}`))
 	p.Server = httptest.NewServer(p)
@@ -54,7 +56,7 @@ func (p *partner) flags(command string, more ...string) []string {
 	p.t.Helper()
 	return append([]string{
 		command, "--partner.tenant-id=fake-partner.example", "--partner.client-id=fake-client",
-		"--partner.client-secret-file=" + write(p.t, fakeSecret+"\n"), "--partner.refresh-token-file=" + p.tokenFile,
+		"--partner.client-secret-file=" + clitest.Write(p.t, fakeSecret+"\n"), "--partner.refresh-token-file=" + p.tokenFile,
 		"--partner.api-url=" + p.URL, "--partner.login-url=" + p.URL + "/",
 	}, more...)
 }
@@ -144,8 +146,8 @@ func simulated(t *testing.T, handler http.Handler, command string, more ...strin
 	t.Cleanup(server.Close)
 	return append([]string{
 		command, "--partner.tenant-id=" + simulator.TenantID, "--partner.client-id=" + simulator.ClientID,
-		"--partner.client-secret-file=" + write(t, simulator.ClientSecret),
-		"--partner.refresh-token-file=" + write(t, simulator.RefreshToken),
+		"--partner.client-secret-file=" + clitest.Write(t, simulator.ClientSecret),
+		"--partner.refresh-token-file=" + clitest.Write(t, simulator.RefreshToken),
 		"--partner.api-url=" + server.URL, "--partner.login-url=" + server.URL,
 	}, more...)
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cli/clitest"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client/simulator"
@@ -14,15 +16,15 @@ import (
 
 // The cache must not take the place of a credential, or of a folder of them.
 func TestCacheFileInTheWrongPlace(t *testing.T) {
-	token := write(t, simulator.RefreshToken)
-	args := simulatedFlags(t, "http://127.0.0.1:1")
+	token := clitest.Write(t, simulator.RefreshToken)
+	args := clitest.SimulatedFlags(t, "http://127.0.0.1:1")
 	for i, arg := range args {
 		if strings.HasPrefix(arg, "--partner.refresh-token-file=") {
 			args[i] = "--partner.refresh-token-file=" + token
 		}
 	}
 	for _, path := range []string{token, filepath.Dir(token)} {
-		status, _, stderr := run(t, append(args, "--cache.file="+path)...)
+		status, _, stderr := clitest.Run(t, append(args, "--cache.file="+path)...)
 		if status == 0 || !strings.HasPrefix(stderr, "azure_csp_exporter: error: --cache.file: ") || strings.Count(stderr, "\n") != 1 {
 			t.Errorf("%s: status %d, %q", path, status, stderr)
 		}
@@ -35,24 +37,24 @@ func TestCacheFileInTheWrongPlace(t *testing.T) {
 // A restart costs no calls and changes no series, since the file has everything
 // but secrets.
 func TestRestartCostsNoCalls(t *testing.T) {
-	sim := simulator.New(simulator.Config{Customers: billed(30)})
+	sim := simulator.New(simulator.Config{Customers: clitest.Billed(30)})
 	server := httptest.NewServer(sim)
 	defer server.Close()
 	file := filepath.Join(t.TempDir(), "cache.json")
-	args := simulatedFlags(t, server.URL, "--cache.file="+file)
+	args := clitest.SimulatedFlags(t, server.URL, "--cache.file="+file)
 
-	first := start(t, args...)
-	before := first.get("/metrics").series("azure_csp_customer")
-	first.stop()
+	first := clitest.Start(t, args...)
+	before := first.Get("/metrics").Series("azure_csp_customer")
+	first.Stop()
 	calls := sim.Stats().Calls
-	second := start(t, args...)
-	if got := second.get("/-/ready").status; got != 200 {
+	second := clitest.Start(t, args...)
+	if got := second.Get("/-/ready").Status; got != 200 {
 		t.Errorf("It is not ready at once: %d", got)
 	}
-	if diff := cmp.Diff(before, second.get("/metrics").series("azure_csp_customer")); diff != "" {
+	if diff := cmp.Diff(before, second.Get("/metrics").Series("azure_csp_customer")); diff != "" {
 		t.Error(diff)
 	}
-	second.stop()
+	second.Stop()
 	if diff := cmp.Diff(calls, sim.Stats().Calls); diff != "" {
 		t.Errorf("The restart cost calls:\n%s", diff)
 	}

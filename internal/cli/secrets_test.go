@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cli/clitest"
 )
 
 // echo answers with everything secret that was sent, in a body of the test's.
@@ -45,21 +47,21 @@ func TestNothingSecretIsPrinted(t *testing.T) {
 			p := newPartner(t)
 			p.on(listPath, lists("A"))
 			p.on(test.path, test.answer)
-			exporter := start(t, p.flags("serve", "--log.level=debug")...)
-			metrics := exporter.get("/metrics")
+			exporter := clitest.Start(t, p.flags("serve", "--log.level=debug")...)
+			metrics := exporter.Get("/metrics")
 			var count int
-			if lines := metrics.series(`azure_csp_errors_total{reason="` + test.reason + `"}`); len(lines) == 1 {
+			if lines := metrics.Series(`azure_csp_errors_total{reason="` + test.reason + `"}`); len(lines) == 1 {
 				_, _ = fmt.Sscanf(strings.Fields(lines[0])[1], "%d", &count)
 			}
 			if count == 0 {
-				t.Errorf("Nothing is counted under %s:\n%s", test.reason, strings.Join(metrics.series("azure_csp_errors_total"), "\n"))
+				t.Errorf("Nothing is counted under %s:\n%s", test.reason, strings.Join(metrics.Series("azure_csp_errors_total"), "\n"))
 			}
-			landing := exporter.get("/")
-			exporter.stop()
-			if !strings.Contains(exporter.stderr.String(), "reason="+test.reason) {
-				t.Errorf("The log does not say that it failed:\n%s", exporter.stderr)
+			landing := exporter.Get("/")
+			exporter.Stop()
+			if !strings.Contains(exporter.Stderr.String(), "reason="+test.reason) {
+				t.Errorf("The log does not say that it failed:\n%s", exporter.Stderr)
 			}
-			said := metrics.body + landing.body + exporter.stdout.String() + exporter.stderr.String()
+			said := metrics.Body + landing.Body + exporter.Stdout.String() + exporter.Stderr.String()
 			for _, secret := range []string{fakeSecret, "fake-refresh", "fake-access", "Bearer"} {
 				if i := strings.Index(said, secret); i >= 0 {
 					t.Errorf("%s is printed: %q", secret, said[max(i-100, 0):min(i+100, len(said))])

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cli/clitest"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/prometheus/common/version"
@@ -45,7 +47,7 @@ var quirks = []customer{
 	},
 	{ // No budget is no series, and a cost of nothing is one.
 		"00000000-0000-4000-8000-000000000003", `"companyProfile":{"domain":"b.example","companyName":"No Budget"},"relationshipToPartner":"reseller"`,
-		200, `{"budget":{"attributes":{"objectType":"SpendingBudget"}},"resourceId":"x","billingStartDate":"2019-09-01T00:00:00Z",
+		200, `{"budget":{"attributes":{"objectType":"SpendingBudget"}},"resourceId":"00000000-0000-4000-8000-000000000003","billingStartDate":"2019-09-01T00:00:00Z",
 			"billingEndDate":"2019-10-01T00:00:00Z","totalCost":0,"usdTotalCost":0,"currencyCode":"SEK","lastModifiedDate":"2019-09-18T17:09:26.4Z"}`,
 	},
 	{
@@ -132,9 +134,9 @@ func (p *partner) servePages(customers []customer) {
 func TestServeEveryQuirk(t *testing.T) {
 	p := newPartner(t)
 	p.servePages(quirks)
-	exporter := start(t, p.flags("serve")...)
+	exporter := clitest.Start(t, p.flags("serve")...)
 	t.Cleanup(http.DefaultClient.CloseIdleConnections) // ScrapeAndCompare uses it.
-	err := testutil.ScrapeAndCompare(exporter.url+"/metrics", strings.NewReader(quirksExposition),
+	err := testutil.ScrapeAndCompare(exporter.URL+"/metrics", strings.NewReader(quirksExposition),
 		"azure_csp_customer_total_cost", "azure_csp_customer_total_cost_usd", "azure_csp_customer_budget",
 		"azure_csp_customer_billing_period_start_timestamp_seconds", "azure_csp_customer_billing_period_end_timestamp_seconds",
 		"azure_csp_customer_usage_last_modified_timestamp_seconds", "azure_csp_customer_fetch_success",
@@ -142,16 +144,16 @@ func TestServeEveryQuirk(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
-	metrics := exporter.get("/metrics")
-	if got := len(metrics.series("azure_csp_customer_usage_fetched_timestamp_seconds{")); got != 6 {
+	metrics := exporter.Get("/metrics")
+	if got := len(metrics.Series("azure_csp_customer_usage_fetched_timestamp_seconds{")); got != 6 {
 		t.Errorf("%d customers have the time of their figures, want the 6 with figures", got)
 	}
 	want := []string{
 		`azure_csp_api_requests_total{code="200",endpoint="customers"} 3`,
 		`azure_csp_api_requests_total{code="200",endpoint="token"} 1`,
 	}
-	got := append(metrics.series(`azure_csp_api_requests_total{code="200",endpoint="customers"}`),
-		metrics.series(`azure_csp_api_requests_total{code="200",endpoint="token"}`)...)
+	got := append(metrics.Series(`azure_csp_api_requests_total{code="200",endpoint="customers"}`),
+		metrics.Series(`azure_csp_api_requests_total{code="200",endpoint="token"}`)...)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -166,8 +168,8 @@ func TestServeStoresTheRotatedToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	exporter := start(t, p.flags("serve")...)
-	metrics := exporter.get("/metrics")
+	exporter := clitest.Start(t, p.flags("serve")...)
+	metrics := exporter.Get("/metrics")
 	content, err := os.ReadFile(p.tokenFile)
 	if err != nil {
 		t.Fatal(err)
@@ -183,7 +185,7 @@ func TestServeStoresTheRotatedToken(t *testing.T) {
 		t.Errorf("The file has the mode %v, want that only the owner reads and writes it", got)
 	}
 	var issued float64
-	if _, err := fmt.Sscanf(metrics.series("azure_csp_auth_refresh_token_timestamp_seconds")[0], "azure_csp_auth_refresh_token_timestamp_seconds %g", &issued); err != nil {
+	if _, err := fmt.Sscanf(metrics.Series("azure_csp_auth_refresh_token_timestamp_seconds")[0], "azure_csp_auth_refresh_token_timestamp_seconds %g", &issued); err != nil {
 		t.Fatal(err)
 	}
 	if at := time.Unix(int64(issued), 0); at.Before(began.Truncate(time.Second)) || at.After(time.Now()) {
@@ -210,17 +212,17 @@ func TestServeChoosesCustomers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := newPartner(t)
 			p.servePages(quirks[:3])
-			metrics := start(t, p.flags("serve", test.flags...)...).get("/metrics")
+			metrics := clitest.Start(t, p.flags("serve", test.flags...)...).Get("/metrics")
 			var got []string
 			for _, c := range []string{"600 test", "Modern Azure Customer UK", "No Budget"} {
-				if strings.Contains(metrics.body, `customer_name="`+c+`"`) {
+				if strings.Contains(metrics.Body, `customer_name="`+c+`"`) {
 					got = append(got, c)
 				}
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Error(diff)
 			}
-			if got, want := len(metrics.series("azure_csp_customer_info{")), len(test.want); got != want {
+			if got, want := len(metrics.Series("azure_csp_customer_info{")), len(test.want); got != want {
 				t.Errorf("%d customers are exposed, want %d", got, want)
 			}
 		})
@@ -233,8 +235,8 @@ func TestServePublicClient(t *testing.T) {
 	args := slices.DeleteFunc(simulated(t, sim, "serve"), func(arg string) bool {
 		return strings.HasPrefix(arg, "--partner.client-secret-file=")
 	})
-	metrics := start(t, args...).get("/metrics")
-	if diff := cmp.Diff([]string{"azure_csp_up 1"}, metrics.series("azure_csp_up ")); diff != "" {
+	metrics := clitest.Start(t, args...).Get("/metrics")
+	if diff := cmp.Diff([]string{"azure_csp_up 1"}, metrics.Series("azure_csp_up ")); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -249,7 +251,7 @@ func TestServeTellsItsVersion(t *testing.T) {
 		agent <- r.UserAgent()
 		lists()(w, r)
 	})
-	start(t, p.flags("serve")...)
+	clitest.Start(t, p.flags("serve")...)
 	if got := <-agent; got != "azure_csp_exporter/1.2.3" {
 		t.Errorf("The agent is %q, want azure_csp_exporter/1.2.3", got)
 	}
@@ -272,7 +274,7 @@ azure_csp_customer_billing_period_start_timestamp_seconds{customer_id="65726577-
 azure_csp_customer_budget{currency="",customer_id="00000000-0000-4000-8000-00000000000d",customer_name="Credit"} 20.5
 azure_csp_customer_budget{currency="GBP",customer_id="44908a11-641b-4c53-b7fc-0f2bfca8a581",customer_name="Modern Azure Customer UK"} 97
 azure_csp_customer_budget{currency="USD",customer_id="65726577-c208-40fd-9735-8c85ac9cac68",customer_name="600 test"} 300
-# HELP azure_csp_customer_fetch_success Whether the last attempt to fetch the customer's usage succeeded. To learn that there is none is a success.
+# HELP azure_csp_customer_fetch_success Whether the last attempt to fetch the customer's usage succeeded; a customer without usage counts as a success.
 # TYPE azure_csp_customer_fetch_success gauge
 azure_csp_customer_fetch_success{customer_id="00000000-0000-4000-8000-000000000003",customer_name="No Budget"} 1
 azure_csp_customer_fetch_success{customer_id="00000000-0000-4000-8000-000000000004",customer_name="No Usage, 400"} 1
@@ -323,7 +325,7 @@ azure_csp_customer_usage_last_modified_timestamp_seconds{customer_id="00000000-0
 azure_csp_customer_usage_last_modified_timestamp_seconds{customer_id="00000000-0000-4000-8000-00000000000d",customer_name="Credit"} 1.568826566e+09
 azure_csp_customer_usage_last_modified_timestamp_seconds{customer_id="44908a11-641b-4c53-b7fc-0f2bfca8a581",customer_name="Modern Azure Customer UK"} 1.56882656616e+09
 azure_csp_customer_usage_last_modified_timestamp_seconds{customer_id="65726577-c208-40fd-9735-8c85ac9cac68",customer_name="600 test"} 1.4564797745130558e+09
-# HELP azure_csp_customers Customers by state, which is told by the last attempt to fetch their usage.
+# HELP azure_csp_customers Customers by state, as of the last attempt to fetch their usage.
 # TYPE azure_csp_customers gauge
 azure_csp_customers{status="error"} 4
 azure_csp_customers{status="no_access"} 1

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cli/clitest"
+
 	"github.com/creack/pty"
 	"github.com/google/go-cmp/cmp"
 
@@ -112,7 +114,7 @@ func usageOn(t *testing.T, columns uint16) string {
 // A bar shows how far it is, if the standard error is a terminal, and is gone at
 // the end. The standard output stays clean.
 func TestProgressOnATerminal(t *testing.T) {
-	sim := simulator.New(simulator.Config{Customers: billed(40)})
+	sim := simulator.New(simulator.Config{Customers: clitest.Billed(40)})
 	sim.SetFaults(simulator.Faults{Latency: 50 * time.Millisecond})
 	tty, seen := terminal(t, 60)
 	var stdout strings.Builder
@@ -134,10 +136,10 @@ func TestProgressOnATerminal(t *testing.T) {
 
 // Neither bars nor colours go to a file or a pipe, nor a bar between rows.
 func TestNoProgress(t *testing.T) {
-	sim := simulator.New(simulator.Config{Customers: billed(20)})
+	sim := simulator.New(simulator.Config{Customers: clitest.Billed(20)})
 	sim.SetFaults(simulator.Faults{Latency: 50 * time.Millisecond})
 	args := simulated(t, sim, "usage", "--output=csv", "--api.concurrency=1")
-	_, _, stderr := run(t, args...)
+	_, _, stderr := clitest.Run(t, args...)
 	if stderr != "" {
 		t.Errorf("It said %q", stderr)
 	}

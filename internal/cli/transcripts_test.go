@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cli/clitest"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
@@ -92,7 +94,7 @@ func cacheOfTwelve(t *testing.T) string {
 		cloud, _ := client.CloudByName("global")
 		partner, err := client.New(client.Config{
 			Cloud: cloud, TenantID: simulator.TenantID, ClientID: simulator.ClientID, Transport: inProcess{twelve()},
-			ClientSecretFile: write(t, simulator.ClientSecret), RefreshTokenFile: write(t, simulator.RefreshToken),
+			ClientSecretFile: clitest.Write(t, simulator.ClientSecret), RefreshTokenFile: clitest.Write(t, simulator.RefreshToken),
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -164,15 +166,15 @@ func converse(t *testing.T, args []string, want string) string {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	both := newOutput()
+	both := clitest.NewOutput()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		cli.Run(ctx, args, both, both)
 	}()
-	serves, lines, timeout := args[0] == "serve" || args[0] == "demo", strings.Count(want, "\n"), time.After(patience)
+	serves, lines, timeout := args[0] == "serve" || args[0] == "demo", strings.Count(want, "\n"), time.After(clitest.Patience)
 	for {
-		text, grown := both.read()
+		text, grown := both.Read()
 		if serves && strings.Count(text, "\n") >= lines {
 			cancel()
 			<-done

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cli/clitest"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client/simulator"
@@ -56,7 +58,7 @@ func listsAny(t *testing.T, names ...string) http.HandlerFunc {
 
 func checkRun(t *testing.T, args []string, wantStatus int, wantOut, wantErr string) {
 	t.Helper()
-	status, stdout, stderr := run(t, args...)
+	status, stdout, stderr := clitest.Run(t, args...)
 	if status != wantStatus {
 		t.Errorf("It ended with status %d, want %d", status, wantStatus)
 	}
@@ -95,7 +97,7 @@ func TestUsageSort(t *testing.T) {
 				if order != "" {
 					args = append(args, "--sort="+order)
 				}
-				_, stdout, _ := run(t, args...)
+				_, stdout, _ := clitest.Run(t, args...)
 				got := strings.Join(regexp.MustCompile(`\bc\d\b`).FindAllString(stdout, -1), " ")
 				if got != want {
 					t.Errorf("They come as %s, want %s", got, want)
@@ -119,7 +121,7 @@ func TestUsageChooses(t *testing.T) {
 		"an id over budget": {[]string{"c1", "c0", "--over-budget"}, "c0"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			status, stdout, stderr := run(t, spenders(t).flags("usage", test.more...)...)
+			status, stdout, stderr := clitest.Run(t, spenders(t).flags("usage", test.more...)...)
 			got := strings.Join(regexp.MustCompile(`\bc\d\b`).FindAllString(stdout, -1), " ")
 			wantErr := ""
 			if name == "nobody's name" {
@@ -140,7 +142,7 @@ func TestUsageChooses(t *testing.T) {
 func TestUsageOfIDsListsNobody(t *testing.T) {
 	p := newPartner(t)
 	p.on("/v1/customers/A-b/usagesummary", says(200, `{"resourceName":"Contoso","totalCost":1,"currencyCode":"EUR"}`))
-	_, stdout, _ := run(t, p.flags("usage", "A-b", "--output=csv")...)
+	_, stdout, _ := clitest.Run(t, p.flags("usage", "A-b", "--output=csv")...)
 	const want = `customer_id,customer_name,status,currency,total_cost,total_cost_usd,budget,budget_used,forecast,billing_period_start,billing_period_end,last_modified,fetched
 a-b,Contoso,ok,EUR,1,,,,,,,,NOW
 `
@@ -152,10 +154,10 @@ a-b,Contoso,ok,EUR,1,,,,,,,,NOW
 var fetchedNow = regexp.MustCompile(`\b20[2-9]\d-\d\d-\d\dT\d\d:\d\d:\d\dZ("?\}|\n)`)
 
 func TestUsageJSON(t *testing.T) {
-	_, stdout, _ := run(t, spenders(t).flags("usage", "--output=json")...)
+	_, stdout, _ := clitest.Run(t, spenders(t).flags("usage", "--output=json")...)
 	const want = `[
   {"customer_id": "c0", "customer_name": "Contoso", "status": "ok", "currency": "EUR", "total_cost": 1500.5, "total_cost_usd": 1600, "budget": 1000, "budget_used": 1.5005, "forecast": 1500.5, "billing_period_start": "2020-01-01T00:00:00Z", "billing_period_end": "2020-02-01T00:00:00Z", "last_modified": "2020-01-31T08:00:00Z", "fetched": "NOW"},
-  {"customer_id": "c1", "customer_name": "Ärger & Söhne", "status": "ok", "currency": "EUR", "total_cost": -20.25, "total_cost_usd": null, "budget": null, "budget_used": null, "forecast": -20.25, "billing_period_start": "2020-01-05T00:00:00-07:00", "billing_period_end": "2020-02-05T00:00:00-07:00", "last_modified": null, "fetched": "NOW"},
+  {"customer_id": "c1", "customer_name": "Ärger & Söhne", "status": "ok", "currency": "EUR", "total_cost": -20.25, "total_cost_usd": null, "budget": null, "budget_used": null, "forecast": -20.25, "billing_period_start": "2020-01-05T07:00:00Z", "billing_period_end": "2020-02-05T07:00:00Z", "last_modified": null, "fetched": "NOW"},
   {"customer_id": "c2", "customer_name": "株式会社ひまわり", "status": "ok", "currency": "JPY", "total_cost": 250000, "total_cost_usd": null, "budget": 1000000, "budget_used": 0.25, "forecast": 250000, "billing_period_start": "2020-01-01T00:00:00Z", "billing_period_end": "2020-02-01T00:00:00Z", "last_modified": null, "fetched": "NOW"},
   {"customer_id": "c3", "customer_name": "Fabrikam", "status": "no_usage", "currency": "", "total_cost": null, "total_cost_usd": null, "budget": null, "budget_used": null, "forecast": null, "billing_period_start": null, "billing_period_end": null, "last_modified": null, "fetched": null},
   {"customer_id": "c4", "customer_name": "Adventure Works", "status": "ok", "currency": "EUR", "total_cost": 99.994, "total_cost_usd": null, "budget": 0, "budget_used": null, "forecast": null, "billing_period_start": null, "billing_period_end": null, "last_modified": null, "fetched": "NOW"}
@@ -174,10 +176,10 @@ func TestUsageJSON(t *testing.T) {
 func TestUsageCSV(t *testing.T) {
 	p := spenders(t)
 	p.on(listPath, listsAny(t, `=HYPERLINK("x"), "y"`, "-1", "two\nlines", "\u001b[2J", "plain"))
-	_, stdout, _ := run(t, p.flags("usage", "--output=csv")...)
+	_, stdout, _ := clitest.Run(t, p.flags("usage", "--output=csv")...)
 	const want = `customer_id,customer_name,status,currency,total_cost,total_cost_usd,budget,budget_used,forecast,billing_period_start,billing_period_end,last_modified,fetched
 c0,"'=HYPERLINK(""x""), ""y""",ok,EUR,1500.5,1600,1000,1.5005,1500.5,2020-01-01T00:00:00Z,2020-02-01T00:00:00Z,2020-01-31T08:00:00Z,NOW
-c1,'-1,ok,EUR,-20.25,,,,-20.25,2020-01-05T00:00:00-07:00,2020-02-05T00:00:00-07:00,,NOW
+c1,'-1,ok,EUR,-20.25,,,,-20.25,2020-01-05T07:00:00Z,2020-02-05T07:00:00Z,,NOW
 c2,"two
 lines",ok,JPY,250000,,1000000,0.25,250000,2020-01-01T00:00:00Z,2020-02-01T00:00:00Z,,NOW
 c3,` + "\uFFFD" + `[2J,no_usage,,,,,,,,,,
@@ -200,9 +202,9 @@ func TestEmptyOutputIsExplained(t *testing.T) {
 		checkRun(t, p.flags(command), 0, "", none)
 		checkRun(t, spenders(t).flags(command, "--name=^tailspin$"), 0, "", unmatched)
 	}
-	empty := write(t, `{"format":1,"owner":"global/x","selection":"","up":true,"ready":true,"customers":[]}`)
+	empty := clitest.Write(t, `{"format":1,"owner":"global/x","selection":"","up":true,"ready":true,"customers":[]}`)
 	checkRun(t, []string{"usage", "--from-cache", "--cache.file=" + empty}, 0, "", "azure_csp_exporter: figures of global/x, which has none yet\n"+none)
-	checkRun(t, []string{"usage", "--from-cache", "--cache.file=" + write(t, cached), "--name=^tailspin toys$"}, 0, "", figuresOf+unmatched)
+	checkRun(t, []string{"usage", "--from-cache", "--cache.file=" + clitest.Write(t, cached), "--name=^tailspin toys$"}, 0, "", figuresOf+unmatched)
 }
 
 // The others are printed where some fail. Every failure is told with its reason,
@@ -254,7 +256,7 @@ azure_csp_exporter: error: incomplete: 1 failure
 	checkRun(t, p.flags("usage"), 1, `NAME      ID  CURRENCY  COST  BUDGET  USED      FORECAST  FROM  TO  MODIFIED
 Fabrikam  c3  -            -       -  no usage         -  -     -   -
 `, wantErr)
-	p.tokenFile = write(t, "fake-refresh-1\n") // The first exchange rotated it.
+	p.tokenFile = clitest.Write(t, "fake-refresh-1\n") // The first exchange rotated it.
 	checkRun(t, p.flags("customers"), 1, `NAME      ID  DOMAIN  RELATIONSHIP
 Fabrikam  c3  -       -
 `, wantErr)
@@ -271,7 +273,7 @@ func TestUsageGivesUp(t *testing.T) {
 		}
 		sim.ServeHTTP(w, r)
 	})
-	status, stdout, stderr := run(t, simulated(t, refuse, "usage", "--output=csv")...)
+	status, stdout, stderr := clitest.Run(t, simulated(t, refuse, "usage", "--output=csv")...)
 	failed := strings.Count(stderr, "failed (permission)")
 	if status != 1 || strings.Count(stdout, "\n") != 1 || failed < 20 || failed > 20+8 {
 		t.Errorf("Status %d, %d failures:\n%s%s", status, failed, stdout, stderr)
@@ -297,10 +299,10 @@ azure_csp_exporter: error: incomplete: 1 failure
 // are in flight than configured.
 func TestUsageStreams(t *testing.T) {
 	const concurrency = 4
-	sim := simulator.New(simulator.Config{Customers: billed(60)})
+	sim := simulator.New(simulator.Config{Customers: clitest.Billed(60)})
 	sim.SetFaults(simulator.Faults{Latency: 20 * time.Millisecond}) // Calls overlap.
 	release := make(chan struct{})
-	last := "/v1/customers/" + billed(60)[59].ID + "/usagesummary"
+	last := "/v1/customers/" + clitest.Billed(60)[59].ID + "/usagesummary"
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == last {
 			<-release
@@ -310,16 +312,16 @@ func TestUsageStreams(t *testing.T) {
 	for _, format := range []string{"csv", "json"} {
 		t.Run(format, func(t *testing.T) {
 			release = make(chan struct{})
-			stdout, stderr, status := newOutput(), newOutput(), make(chan int, 1)
+			stdout, stderr, status := clitest.NewOutput(), clitest.NewOutput(), make(chan int, 1)
 			args := simulated(t, handler, "usage", "--output="+format, fmt.Sprintf("--api.concurrency=%d", concurrency))
 			go func() { status <- cli.Run(context.Background(), args, stdout, stderr) }()
-			stdout.await(t, strings.ToLower(billed(60)[58].ID))
+			stdout.Await(t, strings.ToLower(clitest.Billed(60)[58].ID))
 			close(release)
 			if got := <-status; got != 0 {
 				t.Errorf("It ended with status %d: %s", got, stderr)
 			}
 			from := 0
-			for i, customer := range billed(60) {
+			for i, customer := range clitest.Billed(60) {
 				at := strings.Index(stdout.String()[from:], strings.ToLower(customer.ID))
 				if at < 0 {
 					t.Fatalf("Customer %d is not there or not in order", i)
@@ -343,14 +345,14 @@ func TestUsageIsInterrupted(t *testing.T) {
 		<-hang
 	})
 	ctx, interrupt := context.WithCancel(t.Context())
-	stdout, stderr, status := newOutput(), newOutput(), make(chan int, 1)
+	stdout, stderr, status := clitest.NewOutput(), clitest.NewOutput(), make(chan int, 1)
 	args := p.flags("usage")
 	go func() { status <- cli.Run(ctx, args, stdout, stderr) }()
 	<-asked
 	began := time.Now()
 	interrupt()
 	got := <-status
-	if got != 130 || stdout.String() != "" || stderr.String() != "azure_csp_exporter: error: interrupted\n" || time.Since(began) > patience/4 {
+	if got != 130 || stdout.String() != "" || stderr.String() != "azure_csp_exporter: error: interrupted\n" || time.Since(began) > clitest.Patience/4 {
 		t.Errorf("It ended with status %d after %v and said %q and %q", got, time.Since(began), stdout, stderr)
 	}
 }
@@ -419,7 +421,7 @@ c0,Contoso,z.example,reseller
 `},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p.tokenFile = write(t, fmt.Sprintf("fake-refresh-%d\n", p.exchanges))
+			p.tokenFile = clitest.Write(t, fmt.Sprintf("fake-refresh-%d\n", p.exchanges))
 			checkRun(t, p.flags("customers", test.more...), 0, test.want, "")
 		})
 	}

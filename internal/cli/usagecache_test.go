@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cli/clitest"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client/simulator"
@@ -26,7 +28,7 @@ const figuresOf = "azure_csp_exporter: figures of global/fake-partner.example, f
 // The file tells all that the API would, without a partner, as of when it was
 // written. Nothing happens to it, and nothing beside it.
 func TestUsageFromCache(t *testing.T) {
-	file := write(t, cached)
+	file := clitest.Write(t, cached)
 	for _, path := range []string{file, filepath.Dir(file)} {
 		if err := os.Chmod(path, 0o500); err != nil {
 			t.Fatal(err)
@@ -71,9 +73,9 @@ func TestUsageFromABadCache(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "missing")
 			if test.content != "" {
-				file = write(t, test.content)
+				file = clitest.Write(t, test.content)
 			}
-			status, stdout, stderr := run(t, "usage", "--from-cache", "--cache.file="+file, "--partner.tenant-id=fake-partner.example")
+			status, stdout, stderr := clitest.Run(t, "usage", "--from-cache", "--cache.file="+file, "--partner.tenant-id=fake-partner.example")
 			want := "azure_csp_exporter: error: --cache.file: " + test.want + "\n"
 			if got := strings.ReplaceAll(stderr, file, "FILE"); status != 1 || stdout != "" || got != want {
 				t.Errorf("It ended with status %d and said %q and %q, want 1 and %q", status, stdout, got, want)
@@ -88,14 +90,14 @@ func TestUsageFromABadCache(t *testing.T) {
 
 // What an exporter knows is what the API says, but for those who failed.
 func TestUsageFromTheExportersCache(t *testing.T) {
-	sim := simulator.New(simulator.Config{Customers: billed(30)})
+	sim := simulator.New(simulator.Config{Customers: clitest.Billed(30)})
 	server := httptest.NewServer(sim)
 	defer server.Close()
 	file := filepath.Join(t.TempDir(), "cache.json")
-	exporter := start(t, simulatedFlags(t, server.URL, "--cache.file="+file)...)
-	exporter.get("/metrics")
-	exporter.stop()
-	status, stdout, stderr := run(t, "usage", "--from-cache", "--cache.file="+file, "--output=csv")
+	exporter := clitest.Start(t, clitest.SimulatedFlags(t, server.URL, "--cache.file="+file)...)
+	exporter.Get("/metrics")
+	exporter.Stop()
+	status, stdout, stderr := clitest.Run(t, "usage", "--from-cache", "--cache.file="+file, "--output=csv")
 	if status != 0 || strings.Count(stdout, ",ok,") != 30 {
 		t.Errorf("Status %d: %s%s", status, stdout, stderr)
 	}
@@ -131,7 +133,7 @@ func TestUsageIsAskedForWrongly(t *testing.T) {
 		"customers from a": {partner.flags("customers", "--from-cache"), "unknown long flag '--from-cache'"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			status, stdout, stderr := run(t, test.args...)
+			status, stdout, stderr := clitest.Run(t, test.args...)
 			if diff := cmp.Diff("azure_csp_exporter: error: "+test.want+", see --help\n", stderr); diff != "" || status != 2 || stdout != "" {
 				t.Errorf("It ended with status %d, want 2, and said %q:\n%s", status, stdout, diff)
 			}

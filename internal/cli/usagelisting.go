@@ -152,13 +152,14 @@ func forecast(c cache.Customer) *float64 {
 	return c.Figures.Forecast(c.Fetched)
 }
 
-// lastDay returns a time on the last day of the billing period.
+// lastDay returns a moment of the last day of the billing period. The period may end
+// at the partner's midnight, which is in the middle of a day in UTC.
 func lastDay(c cache.Customer) time.Time {
 	end := periodEnd(c)
 	if end.IsZero() {
 		return end
 	}
-	return end.Add(-time.Second)
+	return end.AddDate(0, 0, -1)
 }
 
 func money(amount *float64) string {

@@ -18,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cli/clitest"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
@@ -25,19 +27,19 @@ import (
 )
 
 // serveFleet runs the exporter on a simulator with a few customers.
-func serveFleet(t *testing.T, more ...string) *program {
+func serveFleet(t *testing.T, more ...string) *clitest.Program {
 	t.Helper()
 	sim := simulator.New(simulator.Config{Customers: simulator.Fleet(12)})
-	return start(t, simulated(t, sim, "serve", more...)...)
+	return clitest.Start(t, simulated(t, sim, "serve", more...)...)
 }
 
 // What is served, and what is not.
 func TestPages(t *testing.T) {
 	plain := serveFleet(t)
 	open := serveFleet(t, "--web.enable-pprof", "--web.telemetry-path=/custom/metrics", "--web.disable-exporter-metrics")
-	plain.get("/metrics") // From here on it is ready.
+	plain.Get("/metrics") // From here on it is ready.
 	tests := []struct {
-		program      *program
+		program      *clitest.Program
 		method, path string
 		status       int
 		body         string // a part of it
@@ -65,9 +67,9 @@ func TestPages(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.method+" "+test.path, func(t *testing.T) {
-			got := test.program.ask(test.method, test.path)
-			if got.status != test.status || !strings.Contains(got.body, test.body) {
-				t.Errorf("It answered %d, want %d, and with %q:\n%s", got.status, test.status, test.body, got.body)
+			got := test.program.Send(test.method, test.path)
+			if got.Status != test.status || !strings.Contains(got.Body, test.body) {
+				t.Errorf("It answered %d, want %d, and with %q:\n%s", got.Status, test.status, test.body, got.Body)
 			}
 		})
 	}
@@ -84,19 +86,19 @@ func TestExporterMetrics(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			metrics := serveFleet(t, test.flags...).get("/metrics")
+			metrics := serveFleet(t, test.flags...).Get("/metrics")
 			var got []string
 			for _, metric := range []string{"azure_csp_up", "azure_csp_exporter_build_info", "go_goroutines", "process_open_fds", "promhttp_metric_handler_requests_total"} {
-				if strings.Contains(metrics.body, "# TYPE "+metric+" ") {
+				if strings.Contains(metrics.Body, "# TYPE "+metric+" ") {
 					got = append(got, metric)
 				}
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Error(diff)
 			}
-			others := len(metrics.series("go_")) + len(metrics.series("process_")) + len(metrics.series("promhttp_"))
+			others := len(metrics.Series("go_")) + len(metrics.Series("process_")) + len(metrics.Series("promhttp_"))
 			if len(test.flags) > 0 && others != 0 {
-				t.Errorf("%d series of the exporter's own are left:\n%s", others, metrics.body)
+				t.Errorf("%d series of the exporter's own are left:\n%s", others, metrics.Body)
 			}
 		})
 	}
@@ -104,8 +106,8 @@ func TestExporterMetrics(t *testing.T) {
 
 // The names and help texts follow Prometheus' conventions.
 func TestMetricsPassLint(t *testing.T) {
-	metrics := serveFleet(t).get("/metrics")
-	problems, err := promlint.New(strings.NewReader(metrics.body)).Lint()
+	metrics := serveFleet(t).Get("/metrics")
+	problems, err := promlint.New(strings.NewReader(metrics.Body)).Lint()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,11 +132,11 @@ func TestContentNegotiation(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			got := exporter.ask("GET", "/metrics", "Accept: "+test.accept)
-			if contentType := got.header.Get("Content-Type"); !strings.HasPrefix(contentType, test.contentType) {
+			got := exporter.Send("GET", "/metrics", "Accept: "+test.accept)
+			if contentType := got.Header.Get("Content-Type"); !strings.HasPrefix(contentType, test.contentType) {
 				t.Errorf("The content type is %q, want %q", contentType, test.contentType)
 			}
-			if !strings.Contains(got.body, test.holds) {
+			if !strings.Contains(got.Body, test.holds) {
 				t.Errorf("The body does not hold %q", test.holds)
 			}
 		})
@@ -143,11 +145,11 @@ func TestContentNegotiation(t *testing.T) {
 
 // A large exposition is worth compressing for who can read it.
 func TestCompression(t *testing.T) {
-	got := serveFleet(t).ask("GET", "/metrics", "Accept-Encoding: gzip")
-	if encoding := got.header.Get("Content-Encoding"); encoding != "gzip" {
+	got := serveFleet(t).Send("GET", "/metrics", "Accept-Encoding: gzip")
+	if encoding := got.Header.Get("Content-Encoding"); encoding != "gzip" {
 		t.Fatalf("The encoding is %q, want gzip", encoding)
 	}
-	reader, err := gzip.NewReader(strings.NewReader(got.body))
+	reader, err := gzip.NewReader(strings.NewReader(got.Body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,30 +166,30 @@ func TestCompression(t *testing.T) {
 // takes neither it nor the figures away.
 func TestReadiness(t *testing.T) {
 	sim, gate := simulator.New(simulator.Config{Customers: simulator.Fleet(12)}), make(chan struct{})
-	exporter := start(t, simulated(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	exporter := clitest.Start(t, simulated(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		<-gate
 		sim.ServeHTTP(w, r)
 	}), "serve", "--cache.ttl=0s")...)
-	if got := exporter.get("/-/ready"); got.status != 503 || got.body != "not ready: some customers have not been fetched yet\n" {
-		t.Errorf("It said %d %q before it had asked, want 503", got.status, got.body)
+	if got := exporter.Get("/-/ready"); got.Status != 503 || got.Body != "not ready: some customers have not been fetched yet\n" {
+		t.Errorf("It said %d %q before it had asked, want 503", got.Status, got.Body)
 	}
-	if got := exporter.get("/-/healthy"); got.status != 200 {
-		t.Errorf("It said that it is unhealthy, %d", got.status)
+	if got := exporter.Get("/-/healthy"); got.Status != 200 {
+		t.Errorf("It said that it is unhealthy, %d", got.Status)
 	}
 	close(gate)
-	before := exporter.get("/metrics")
-	if got := exporter.get("/-/ready"); got.status != 200 {
-		t.Errorf("It said %d %q after it had asked, want 200", got.status, got.body)
+	before := exporter.Get("/metrics")
+	if got := exporter.Get("/-/ready"); got.Status != 200 {
+		t.Errorf("It said %d %q after it had asked, want 200", got.Status, got.Body)
 	}
 	sim.SetFaults(simulator.Faults{Dropped: 1})
-	after := exporter.get("/metrics")
-	if got := exporter.get("/-/ready"); got.status != 200 {
-		t.Errorf("It said %d %q after the API went down, want 200", got.status, got.body)
+	after := exporter.Get("/metrics")
+	if got := exporter.Get("/-/ready"); got.Status != 200 {
+		t.Errorf("It said %d %q after the API went down, want 200", got.Status, got.Body)
 	}
-	if diff := cmp.Diff([]string{"azure_csp_up 0"}, after.series("azure_csp_up ")); diff != "" {
+	if diff := cmp.Diff([]string{"azure_csp_up 0"}, after.Series("azure_csp_up ")); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff(before.series("azure_csp_customer_budget{"), after.series("azure_csp_customer_budget{")); diff != "" {
+	if diff := cmp.Diff(before.Series("azure_csp_customer_budget{"), after.Series("azure_csp_customer_budget{")); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -196,32 +198,32 @@ func TestReadiness(t *testing.T) {
 func TestMaxRequests(t *testing.T) {
 	asked, gate := make(chan struct{}, 100), make(chan struct{})
 	sim := simulator.New(simulator.Config{Customers: simulator.Fleet(2)})
-	exporter := start(t, simulated(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	exporter := clitest.Start(t, simulated(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked <- struct{}{}
 		<-gate
 		sim.ServeHTTP(w, r)
 	}), "serve", "--web.max-requests=1")...)
 	<-asked
-	answers := make(chan answer, 2)
+	answers := make(chan clitest.Response, 2)
 	for range 2 {
-		go func() { answers <- exporter.get("/metrics") }()
+		go func() { answers <- exporter.Get("/metrics") }()
 	}
-	if refused := <-answers; refused.status != 503 || refused.body != "1 scrapes are being answered already, try again later\n" {
-		t.Errorf("The first answer is %d %q, want 503", refused.status, refused.body)
+	if refused := <-answers; refused.Status != 503 || refused.Body != "1 scrapes are being answered already, try again later\n" {
+		t.Errorf("The first answer is %d %q, want 503", refused.Status, refused.Body)
 	}
 	close(gate)
-	if served := <-answers; served.status != 200 {
-		t.Errorf("The scrape that waited was answered with %d, want 200", served.status)
+	if served := <-answers; served.Status != 200 {
+		t.Errorf("The scrape that waited was answered with %d, want 200", served.Status)
 	}
 }
 
 // Passwords are checked on every page.
 func TestBasicAuth(t *testing.T) {
-	config := write(t, "basic_auth_users:\n  fake: $2a$04$tZvozOqp.KmpghbiF0drDuLvlZ.KAk8DgwnOvyaslXTWZwR6X9eUy\n")
+	config := clitest.Write(t, "basic_auth_users:\n  fake: $2a$04$tZvozOqp.KmpghbiF0drDuLvlZ.KAk8DgwnOvyaslXTWZwR6X9eUy\n")
 	exporter := serveFleet(t, "--web.config.file="+config)
 	for path, headers := range map[string][2]int{"/metrics": {401, 200}, "/": {401, 200}, "/-/healthy": {401, 200}} {
-		without := exporter.get(path).status
-		with := exporter.ask("GET", path, "Authorization: Basic ZmFrZTpub3QtYS1wYXNzd29yZA==").status
+		without := exporter.Get(path).Status
+		with := exporter.Send("GET", path, "Authorization: Basic ZmFrZTpub3QtYS1wYXNzd29yZA==").Status
 		if got := [2]int{without, with}; got != headers {
 			t.Errorf("%s answers %v without and with the password, want %v", path, got, headers)
 		}
@@ -230,11 +232,11 @@ func TestBasicAuth(t *testing.T) {
 
 // A limit of requests in the configuration file holds for everybody together.
 func TestRateLimit(t *testing.T) {
-	config := write(t, "rate_limit:\n  interval: 1h\n  burst: 2\n")
+	config := clitest.Write(t, "rate_limit:\n  interval: 1h\n  burst: 2\n")
 	exporter := serveFleet(t, "--web.config.file="+config)
 	var got []int
 	for range 4 {
-		got = append(got, exporter.get("/-/healthy").status)
+		got = append(got, exporter.Get("/-/healthy").Status)
 	}
 	if diff := cmp.Diff([]int{200, 200, 429, 429}, got); diff != "" {
 		t.Error(diff)
@@ -244,10 +246,10 @@ func TestRateLimit(t *testing.T) {
 // A request may be large by mistake or by malice, and need not be read.
 func TestLargeRequests(t *testing.T) {
 	exporter := serveFleet(t)
-	if got := exporter.ask("GET", "/metrics", "X-Fake: "+strings.Repeat("x", 128<<10)).status; got != 431 {
+	if got := exporter.Send("GET", "/metrics", "X-Fake: "+strings.Repeat("x", 128<<10)).Status; got != 431 {
 		t.Errorf("A header of 128 KiB is answered with %d, want 431", got)
 	}
-	if got := exporter.get("/" + strings.Repeat("x", 128<<10)).status; got != 431 {
+	if got := exporter.Get("/" + strings.Repeat("x", 128<<10)).Status; got != 431 {
 		t.Errorf("A path of 128 KiB is answered with %d, want 431", got)
 	}
 }
@@ -275,21 +277,21 @@ func TestTLS(t *testing.T) {
 	}
 	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 	key := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})
-	config := write(t, fmt.Sprintf("tls_server_config:\n  cert_file: %s\n  key_file: %s\n", write(t, string(certificate)), write(t, string(key))))
+	config := clitest.Write(t, fmt.Sprintf("tls_server_config:\n  cert_file: %s\n  key_file: %s\n", clitest.Write(t, string(certificate)), clitest.Write(t, string(key))))
 	exporter := serveFleet(t, "--web.config.file="+config)
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(certificate)
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}
-	got := send(t, transport, "GET", strings.Replace(exporter.url, "http:", "https:", 1)+"/metrics")
-	if got.status != 200 || !strings.Contains(got.body, "\nazure_csp_up 1\n") {
-		t.Errorf("It answered %d over TLS:\n%s", got.status, got.body)
+	got := clitest.Send(t, transport, "GET", strings.Replace(exporter.URL, "http:", "https:", 1)+"/metrics")
+	if got.Status != 200 || !strings.Contains(got.Body, "\nazure_csp_up 1\n") {
+		t.Errorf("It answered %d over TLS:\n%s", got.Status, got.Body)
 	}
-	if got := exporter.get("/metrics"); got.status != 400 {
-		t.Errorf("It answered %d over plain HTTP, want 400", got.status)
+	if got := exporter.Get("/metrics"); got.Status != 400 {
+		t.Errorf("It answered %d over plain HTTP, want 400", got.Status)
 	}
 	// What the server has to say belongs into the log, in the log's format.
-	exporter.stop()
-	if log := exporter.stderr.String(); !strings.Contains(log, "client sent an HTTP request to an HTTPS server") {
+	exporter.Stop()
+	if log := exporter.Stderr.String(); !strings.Contains(log, "client sent an HTTP request to an HTTPS server") {
 		t.Errorf("The log does not tell of the failed handshake:\n%s", log)
 	}
 }

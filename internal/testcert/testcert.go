@@ -1,5 +1,5 @@
 // Package testcert makes certificates and keys for tests. They are worth nothing:
-// nobody trusts them, and they are gone with the test.
+// no program trusts them, and they are removed with the test.
 package testcert
 
 import (

@@ -1,101 +1,123 @@
-// Package throttle paces requests to an API that publishes no limits.
+// Package throttle paces requests to an API that rejects too many of them with
+// 429 but publishes no limits.
+//
+// Every request takes a [Permit] with Enter and returns it with Leave, together
+// with the [Outcome] of its response. Three mechanisms decide when Enter returns:
+//
+//   - A gate. A 429 closes it for all requests until the time that Retry-After
+//     states, at most 15 minutes, or else for an exponential backoff with full
+//     jitter. After a longer Retry-After, one request at a time probes the server.
+//   - A limit of the requests in flight: additive increase, multiplicative
+//     decrease (AIMD). A 429 halves it, accepted responses let it grow.
+//   - A pace, the least time between two requests. It follows an estimate of the
+//     refill rate of the server's token bucket. After a 429 the pace starts just
+//     below the estimate, stays near it for a while and then rises ever faster
+//     (as the window of CUBIC does), in case the limit has grown. 429s that come
+//     as often at a lower pace have another cause, such as other programs that
+//     share the limit: the pace then grows, unless too many requests are refused.
+//
+// A 429 counts once for all requests that were in flight together: each starts an
+// epoch, and responses to requests of an earlier epoch change nothing.
 package throttle
 
 import (
 	"context"
-	"errors"
-	"math"
-	"math/rand/v2"
-	"net/http"
-	"strconv"
 	"sync"
 	"time"
 )
 
-// How the throttle learns. Microsoft publishes no limits, so that it has to find
-// them, and every refused call counts against them.
 const (
-	// firstLimit is how many calls may be in flight before any was answered, and
-	// growth is how much each good answer then adds, up to what is allowed.
+	// firstLimit is the limit of requests in flight before the first response.
 	firstLimit = 20
-	growth     = 0.2
-	// probes is how many calls after a pause keep probeGap between them, so that
-	// a refusal is noticed before many more calls are out.
+	// growth is added to that limit for each response until the first 429.
+	growth = 0.2
+	// probeGap is the least time between the first probes requests of a
+	// measurement, so that a 429 arrives before many more requests are sent.
 	probes   = 64
-	probeGap = 2 * time.Millisecond
-	// cautious is the share of the measured rate that is asked for after a
-	// refusal, and plateau how many seconds of calls pass until all of it is.
-	cautious = 0.97
-	plateau  = 30.0
-	// lessen is what remains of the rate after a refusal that comes too soon to
-	// measure it.
-	lessen = 0.9
-	// leastPace is the fewest calls a second, however little was measured.
-	leastPace = 1.0
-	// slowClimb and fastClimb are how fast a guessed rate grows, a second: the
-	// latter where the guess rests on less than meaningful calls.
-	slowClimb, fastClimb = 0.1, 1.0
-	// meaningful is how many calls have to be accepted for a rate to be measured.
-	meaningful = 10
-	// idle is how long nothing must be in flight for a measurement to begin anew.
+	probeGap = 10 * time.Millisecond
+	// idle is how long no request must be in flight for the server's bucket to
+	// count as full.
 	idle = 2 * time.Second
-	// firstPause and longestPause bound the pause after a refusal that does not
-	// say how long to wait.
+	// firstPause and longestPause bound the backoff after a 429 without
+	// Retry-After.
 	firstPause   = time.Second
 	longestPause = time.Minute
+	// maxGate is the longest time for which the gate is closed. A single request
+	// then probes whether a longer Retry-After still holds.
+	maxGate = 15 * time.Minute
 )
 
-// Throttle lets calls through no faster than Partner Center takes them. One gate
-// holds all of them back while the server asks for it; between that, the calls
-// in flight follow additive increase and multiplicative decrease, and the pace
-// settles just under the rate at which calls were accepted before the last
-// refusal.
+// Throttle decides when requests are sent. Create it with [New]. Its methods may
+// be called concurrently.
 type Throttle struct {
-	most float64 // calls in flight that are allowed
+	maxLimit float64
+	onGate   func(closed bool, wait time.Duration)
 
-	// turn is held by the one call that is next; the others queue for it. It is
-	// a channel so that whoever waits can leave.
+	// turn is held by the request that is sent next; the others queue for it. It
+	// is a channel so that a waiting request can end with its context.
 	turn chan struct{}
-	// freed wakes the call whose turn it is, when it may have to wait no more.
+	// freed wakes the holder of turn when a permit was returned.
 	freed chan struct{}
 
-	mu       sync.Mutex
-	limit    float64 // calls in flight that are wise now, at least 1
+	mu       sync.Mutex // guards the fields below
+	limit    float64    // of requests in flight
 	inFlight int
-	refusals int           // in a row, each counted once however many calls it hit
-	gate     time.Time     // before which nothing is sent
-	epoch    int           // counts the refusals: calls of an earlier one say nothing new
-	last     time.Time     // when the last call was sent
-	sent     int           // since the measurement began
-	began    time.Time     // when the measurement began
-	rested   bool          // whether the API was idle before that
-	accepted int           // calls accepted since then
-	since    int           // calls accepted since the last refusal
-	rate     float64       // measured, calls a second; 0 if unknown
-	climb    float64       // how fast a guessed rate grows, a second; 0 if it is measured
-	burst    float64       // calls that are accepted at once after a rest
-	paused   time.Duration // of the measurement
+	refusals int       // epochs in a row without an accepted response
+	gate     time.Time // no request is sent before it
+	epoch    int
+	closed   bool // since the last 429, no response was accepted
+	lastSent time.Time
+	rate     estimate
 }
 
-func New(most int) *Throttle {
+// New returns a throttle that allows at most limit requests in flight. If onGate
+// is not nil, it is called when throttling begins, with the time until the gate
+// opens, and when the first response after that is accepted. It must not call the
+// throttle.
+func New(limit int, onGate func(closed bool, wait time.Duration)) *Throttle {
+	if onGate == nil {
+		onGate = func(bool, time.Duration) {}
+	}
 	return &Throttle{
-		most:  float64(most),
-		limit: float64(min(most, firstLimit)),
-		turn:  make(chan struct{}, 1),
-		freed: make(chan struct{}, 1),
+		maxLimit: float64(limit),
+		onGate:   onGate,
+		limit:    float64(min(limit, firstLimit)),
+		turn:     make(chan struct{}, 1),
+		freed:    make(chan struct{}, 1),
 	}
 }
 
-// Error says that a call was not made, because its turn would have come too
-// late.
+// Limit returns how many requests may be in flight now.
+func (t *Throttle) Limit() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return int(t.limit)
+}
+
+// Error is returned for a request that was not sent, because the gate opens after
+// its deadline.
 type Error struct{ Wait time.Duration }
 
+// Error implements the error interface.
 func (e *Error) Error() string {
 	return "not called: Partner Center takes no more calls for " + e.Wait.Round(time.Second).String()
 }
 
-// Enter waits for a call's turn. It fails at once if that comes after the
-// context's deadline.
+// Permit allows one request. It is returned with [Throttle.Leave].
+type Permit struct {
+	epoch int
+	pace  float64 // when the request was sent
+}
+
+// Outcome is what the response to a request states about the limits.
+type Outcome struct {
+	Refused bool          // too many requests
+	After   time.Duration // Retry-After, 0 if absent
+	Missing bool          // no response
+}
+
+// Enter waits until a request may be sent. It returns an [*Error] at once if that
+// is after the deadline of ctx, and the error of ctx if that ends first.
 func (t *Throttle) Enter(ctx context.Context) (Permit, error) {
 	select {
 	case t.turn <- struct{}{}:
@@ -117,14 +139,8 @@ func (t *Throttle) Enter(ctx context.Context) (Permit, error) {
 	}
 }
 
-// Permit is what a call was let through with.
-type Permit struct {
-	epoch int
-	pace  float64 // that was kept then
-}
-
-// admit counts a call as sent, or says how long to wait before trying again; 0
-// is until a call ends.
+// admit returns a permit, or how long to wait before the next attempt; 0 stands
+// for until a permit is returned.
 func (t *Throttle) admit(now time.Time) (*Permit, time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -134,48 +150,28 @@ func (t *Throttle) admit(now time.Time) (*Permit, time.Duration) {
 	if float64(t.inFlight+1) > max(t.limit, 1) {
 		return nil, 0
 	}
-	if t.inFlight == 0 && now.Sub(t.last) > idle && now.Sub(t.gate) > idle {
-		t.measure(now, true)
+	if t.inFlight == 0 && now.Sub(t.lastSent) > idle && now.Sub(t.gate) > idle {
+		t.rate.restart(now, true)
 	}
-	if wait := t.last.Add(t.gap()).Sub(now); wait > 0 {
+	if wait := t.lastSent.Add(t.gap()).Sub(now); wait > 0 {
 		return nil, wait
 	}
 	t.inFlight++
-	t.sent++
-	t.last = now
-	return &Permit{t.epoch, t.pace()}, 0
+	t.rate.sent++
+	t.lastSent = now
+	return &Permit{t.epoch, t.rate.pace()}, 0
 }
 
-// measure begins a new measurement of the rate.
-func (t *Throttle) measure(now time.Time, rested bool) {
-	t.began, t.rested, t.sent, t.accepted, t.paused = now, rested, 0, 0, 0
-}
-
-// gap is the time between two calls.
+// gap returns the least time between two requests.
 func (t *Throttle) gap() time.Duration {
 	gap := time.Duration(0)
-	if t.sent < probes {
+	if t.rate.sent < probes {
 		gap = probeGap
 	}
-	return max(gap, time.Duration(float64(time.Second)/t.pace()))
+	return max(gap, time.Duration(float64(time.Second)/t.rate.pace()))
 }
 
-// pace is how many calls a second are asked for. A guessed rate grows
-// exponentially. A measured one is approached slowly, kept for a while, and
-// passed ever faster, in case the limit has gone up. Time counts in calls, so
-// that nothing is forgotten while nothing is asked.
-func (t *Throttle) pace() float64 {
-	if t.rate == 0 {
-		return math.Inf(1)
-	}
-	seconds := float64(t.since) / t.rate
-	if t.climb > 0 {
-		return t.rate * (1 + t.climb*seconds)
-	}
-	passed := seconds / plateau
-	return t.rate * (cautious + (1-cautious)*passed*passed*passed)
-}
-
+// pause waits for the time, or until a permit is returned.
 func (t *Throttle) pause(ctx context.Context, wait time.Duration) error {
 	var timeout <-chan time.Time
 	if wait > 0 {
@@ -192,14 +188,7 @@ func (t *Throttle) pause(ctx context.Context, wait time.Duration) error {
 	return nil
 }
 
-// Outcome is what an answer says about the limits.
-type Outcome struct {
-	Refused bool
-	After   time.Duration // how long the server asks to wait, 0 if it does not say
-	Missing bool          // there was no answer
-}
-
-// Leave counts a call as ended.
+// Leave returns the permit of a request that has ended.
 func (t *Throttle) Leave(p Permit, o Outcome) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -216,116 +205,49 @@ func (t *Throttle) Leave(p Permit, o Outcome) {
 	}
 }
 
-// accept takes note of an answer that was no refusal.
+// accept records a response other than a 429.
 func (t *Throttle) accept() {
-	t.accepted++
-	t.since++
+	t.rate.accept()
 	t.refusals = 0
+	t.report(false, 0)
 	step := growth
-	if t.rate > 0 {
+	if t.rate.known() {
 		step = 1 / t.limit
 	}
-	t.limit = min(t.limit+step, t.most)
+	t.limit = min(t.limit+step, t.maxLimit)
 }
 
-// refuse closes the gate. The first refusal of those that were out together also
-// halves the calls in flight and settles the pace.
+// refuse closes the gate after a 429. The first one of an epoch also halves the
+// limit and updates the estimated rate.
 func (t *Throttle) refuse(p Permit, now time.Time, after time.Duration) {
 	if after <= 0 {
 		after = Backoff(firstPause, t.refusals, longestPause)
 	}
+	probing := after > maxGate
+	after = min(after, maxGate)
 	if gate := now.Add(after); gate.After(t.gate) {
 		t.gate = gate
+	}
+	t.report(true, after)
+	if probing {
+		t.limit = 1
 	}
 	if p.epoch != t.epoch {
 		return
 	}
-	t.limit = max(t.limit/2, 1)
 	t.refusals++
-	t.settle(p, now, after)
+	t.rate.updateRate(p.pace, now, after)
+	if !t.rate.foreign() {
+		t.limit = max(t.limit/2, 1)
+	}
 	t.epoch++
-	t.since = 0
 }
 
-// settle concludes from a refusal at what rate a bucket is refilled that has just
-// become empty.
-func (t *Throttle) settle(p Permit, now time.Time, after time.Duration) {
-	span := now.Sub(t.began).Seconds()
-	switch {
-	case t.rested && t.rate == 0:
-		// The bucket was full. How many calls it held is known now; the pause is
-		// likely to be about the time that it takes to fill again.
-		t.burst = max(float64(t.accepted), 1)
-		t.rate = max(t.burst/(span+after.Seconds()), leastPace)
-		t.climb = slowClimb
-		if t.accepted < meaningful {
-			t.climb = fastClimb
-		}
-	case t.climb > 0 && t.accepted >= meaningful:
-		// The pace grew past the rate until the surplus emptied the bucket: the
-		// surplus of an exponential is about half its square, in its exponent.
-		t.rate = max(p.pace*math.Exp(-math.Sqrt(2*t.climb*(t.burst-1)/p.pace)), leastPace)
-		t.climb = 0
-	case t.accepted < meaningful:
-		t.rate = max(lessen*p.pace, leastPace)
-		t.paused += after
-		return // The measurement goes on until it says something.
-	case float64(t.since) > plateau*t.rate:
-		// The pace has passed the rate that was known, so that the bucket may have
-		// been full for long, and what was accepted says too little.
-		t.rate = max(t.measured(span), lessen*p.pace, leastPace)
-	default:
-		t.rate = max(t.measured(span), leastPace)
+// report calls the hook when throttling begins or ends.
+func (t *Throttle) report(closed bool, wait time.Duration) {
+	if closed == t.closed {
+		return
 	}
-	t.measure(now, false)
-	t.paused = after
-}
-
-// measured returns the rate between two refusals. Both times the bucket was
-// empty, so that what was accepted is what was refilled; in pauses that is no
-// more than what the bucket holds.
-func (t *Throttle) measured(span float64) float64 {
-	rate := float64(t.accepted) / span
-	paused := t.paused.Seconds()
-	if rate*paused <= t.burst || span-paused < 1e-3 {
-		return rate
-	}
-	return max((float64(t.accepted)-t.burst)/(span-paused), rate)
-}
-
-// Limit returns how many calls in flight are wise now.
-func (t *Throttle) Limit() int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return int(t.limit)
-}
-
-// Backoff is an exponential backoff with full jitter.
-func Backoff(first time.Duration, attempt int, longest time.Duration) time.Duration {
-	bound := longest
-	if attempt < 10 {
-		bound = min(first<<attempt, longest)
-	}
-	return rand.N(bound) + 1 //nolint:gosec // Nobody gains by foreseeing a pause.
-}
-
-// OutcomeOf tells the answers that ask to be called less.
-func OutcomeOf(resp *http.Response) Outcome {
-	after := RetryAfter(resp.Header.Get("Retry-After"))
-	return Outcome{
-		Refused: resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable && after > 0,
-		After:   after,
-	}
-}
-
-// RetryAfter reads a Retry-After header, seconds or an HTTP date.
-func RetryAfter(value string) time.Duration {
-	const longest = 24 * time.Hour
-	if seconds, err := strconv.ParseUint(value, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
-		return time.Duration(min(seconds, uint64(longest/time.Second))) * time.Second
-	}
-	if at, err := http.ParseTime(value); err == nil {
-		return min(max(time.Until(at), 0), longest)
-	}
-	return 0
+	t.closed = closed
+	t.onGate(closed, wait)
 }

@@ -34,7 +34,7 @@ type Source struct {
 	RecordCalls int
 	Certificate time.Time // when it expires
 	Lists       int
-	Asked       []string // the customers asked for, in order
+	Asked       []string // the customers fetched, in order
 	inFlight    int
 	Peak        int
 }

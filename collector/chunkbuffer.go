@@ -8,35 +8,35 @@ import (
 	"io"
 )
 
-// body is what is rendered, in pieces, so that it grows without being copied.
-type body struct {
-	pieces [][]byte
-	// compressed says that the pieces are a gzip member that has no end yet, and
-	// sum tells of the text in it.
+// chunkBuffer is a buffer in chunks, which grows without being copied.
+type chunkBuffer struct {
+	chunks [][]byte
+	// compressed reports whether the chunks are a gzip member without a trailer; sum
+	// is the checksum of its text.
 	compressed bool
 	sum        checksum
 }
 
-const pieceSize = 128 << 10
+const chunkSize = 128 << 10
 
 // Write implements [io.Writer]. It never fails.
-func (b *body) Write(p []byte) (int, error) {
+func (b *chunkBuffer) Write(p []byte) (int, error) {
 	written := len(p)
 	for len(p) > 0 {
-		last := len(b.pieces) - 1
-		if last < 0 || len(b.pieces[last]) == pieceSize {
-			b.pieces = append(b.pieces, make([]byte, 0, pieceSize))
+		last := len(b.chunks) - 1
+		if last < 0 || len(b.chunks[last]) == chunkSize {
+			b.chunks = append(b.chunks, make([]byte, 0, chunkSize))
 			continue
 		}
-		n := min(len(p), pieceSize-len(b.pieces[last]))
-		b.pieces[last] = append(b.pieces[last], p[:n]...)
+		n := min(len(p), chunkSize-len(b.chunks[last]))
+		b.chunks[last] = append(b.chunks[last], p[:n]...)
 		p = p[n:]
 	}
 	return written, nil
 }
 
-func (b *body) writeTo(w io.Writer) error {
-	for _, piece := range b.pieces {
+func (b *chunkBuffer) writeTo(w io.Writer) error {
+	for _, piece := range b.chunks {
 		if _, err := w.Write(piece); err != nil {
 			return err
 		}
@@ -55,7 +55,7 @@ const (
 // with the text of another one: the compressed text of that one, and a trailer for
 // both texts. That is sound because the body was flushed to a full byte, and
 // because the other member refers to nothing before it.
-func (b *body) join(member []byte) ([]byte, error) {
+func (b *chunkBuffer) join(member []byte) ([]byte, error) {
 	reader, err := gzip.NewReader(bytes.NewReader(member))
 	if err != nil {
 		return nil, err

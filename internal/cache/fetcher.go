@@ -10,8 +10,8 @@ import (
 )
 
 // fetches are the calls of one refresh for customers' usage, never more at once
-// than configured. Every customer is asked for at most once.
-type fetches struct {
+// than configured. Every customer is fetched at most once.
+type fetcher struct {
 	cache   *Cache
 	breaker *FailFast
 	asked   map[*entry]bool
@@ -19,15 +19,15 @@ type fetches struct {
 	calls   errgroup.Group
 }
 
-func newFetches(c *Cache) *fetches {
-	f := &fetches{cache: c, breaker: NewFailFast(c.cfg.Concurrency), asked: map[*entry]bool{}}
+func newFetcher(c *Cache) *fetcher {
+	f := &fetcher{cache: c, breaker: NewFailFast(c.cfg.Concurrency), asked: map[*entry]bool{}}
 	f.calls.SetLimit(c.cfg.Concurrency)
 	return f
 }
 
-// ask has the usage of those fetched who were not asked for yet, without waiting
-// for it.
-func (f *fetches) ask(entries []*entry) {
+// enqueue queues a fetch for every entry that this refresh has not fetched yet; it does
+// not block.
+func (f *fetcher) enqueue(entries []*entry) {
 	queue := make([]*entry, 0, len(entries))
 	for _, e := range entries {
 		if !f.asked[e] {
@@ -49,18 +49,18 @@ func (f *fetches) ask(entries []*entry) {
 	})
 }
 
-// tally counts the customers that a refresh asked for.
-type tally struct{ asked, failed int }
+// result counts the customers that a refresh fetched.
+type result struct{ attempted, failed int }
 
-// good says whether not everybody failed.
-func (t tally) good() bool { return t.asked == 0 || t.asked > t.failed }
+// good reports whether at least one customer was fetched, or none had to be.
+func (t result) good() bool { return t.attempted == 0 || t.attempted > t.failed }
 
-// wait returns how it went when everybody has been asked for, or passed over
-// because the breaker tripped.
-func (f *fetches) wait() tally {
+// wait waits until every queued customer is fetched, or skipped because the refresh
+// was aborted, and returns the counts.
+func (f *fetcher) wait() result {
 	f.queues.Wait()
 	_ = f.calls.Wait()
-	answers := tally{asked: len(f.asked)}
+	answers := result{attempted: len(f.asked)}
 	f.cache.mu.Lock()
 	defer f.cache.mu.Unlock()
 	for e := range f.asked {
@@ -71,14 +71,14 @@ func (f *fetches) wait() tally {
 	return answers
 }
 
-// fetch asks for one customer's usage. Once the breaker has tripped it asks
-// nobody, and the customer has failed for the breaker's reason.
-func (f *fetches) fetch(e *entry) {
+// fetch fetches one customer's usage. Once the refresh is aborted it sends no request,
+// and the customer has failed with the cause.
+func (f *fetcher) fetch(e *entry) {
 	c := f.cache
 	if stopped := f.breaker.Stopped(); stopped != nil {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		e.passedOver(stopped)
+		e.skip(stopped)
 		c.changed()
 		return
 	}
@@ -86,10 +86,10 @@ func (f *fetches) fetch(e *entry) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.ctx.Err() != nil {
-		return // The cache was closed, which says nothing about the customer.
+		return // The cache was closed, which is no failure of the customer.
 	}
 	f.breaker.Note(err)
-	e.answered(figures, err, time.Now(), c.cfg.TTL)
+	e.update(figures, err, time.Now(), c.cfg.TTL)
 	c.changed()
 	if e.err != nil {
 		c.errors[client.ReasonOf(err)]++

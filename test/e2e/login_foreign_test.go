@@ -1,14 +1,18 @@
-package cli_test
+package e2e_test
 
 import (
 	"context"
 	"crypto/sha256"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cli/clitest"
 
 	"github.com/zitadel/oidc/v3/example/server/storage"
 	"github.com/zitadel/oidc/v3/pkg/oidc"
@@ -82,14 +86,15 @@ func newForeign(t *testing.T, id, secret string) *foreign {
 		if len(r.Header.Get("Authorization")) < len("Bearer ")+20 {
 			t.Errorf("%s came with the authorization %q", r.URL, r.Header.Get("Authorization"))
 		}
+		body := `{"totalCost":12.345,"currencyCode":"EUR"}`
 		switch r.URL.Path {
-		case listPath:
-			lists("Contoso")(w, r)
-		case recordsPath:
-			says(200, `{"items":[{"resourceId":"c0","totalCost":12.345,"budget":{"amount":20}}]}`)(w, r)
-		default:
-			says(200, `{"totalCost":12.345,"currencyCode":"EUR"}`)(w, r)
+		case "/v1/customers":
+			w.Header().Set("isMfaCompliant", "true")
+			body = `{"items":[{"id":"c0","companyProfile":{"companyName":"Contoso"}}]}`
+		case "/v1/customers/usagerecords":
+			body = `{"items":[{"resourceId":"c0","totalCost":12.345,"budget":{"amount":20}}]}`
 		}
+		_, _ = io.WriteString(w, body)
 	})
 	return f
 }
@@ -120,16 +125,16 @@ func (f *foreign) login(t *testing.T, file string, user func(userCode string) er
 		"--partner.refresh-token-file=" + file, "--partner.api-url=" + f.URL, "--partner.login-url=" + f.URL,
 	}
 	if f.secret != "" {
-		args = append(args, "--partner.client-secret-file="+write(t, f.secret))
+		args = append(args, "--partner.client-secret-file="+clitest.Write(t, f.secret))
 	}
-	out, errs, done := newOutput(), newOutput(), make(chan int, 1)
+	out, errs, done := clitest.NewOutput(), clitest.NewOutput(), make(chan int, 1)
 	go func() { done <- cli.Run(t.Context(), args, out, errs) }()
-	if err := user(out.await(t, `Open `+f.URL+`/device and enter the code (\S+)\n`)[1]); err != nil {
+	if err := user(out.Await(t, `Open `+f.URL+`/device and enter the code (\S+)\n`)[1]); err != nil {
 		t.Error(err)
 	}
 	select {
 	case status = <-done:
-	case <-time.After(patience):
+	case <-time.After(clitest.Patience):
 		t.Error("It does not end")
 	}
 	return status, out.String(), errs.String()
@@ -141,7 +146,7 @@ func TestLoginAtForeignAuthority(t *testing.T) {
 	for name, secret := range map[string]string{"confidential": "fake-client-secret", "public": ""} {
 		t.Run(name, func(t *testing.T) {
 			f := newForeign(t, "fake-"+name, secret)
-			file := write(t, "fake-refresh-that-has-died")
+			file := clitest.Write(t, "fake-refresh-that-has-died")
 			status, stdout, stderr := f.login(t, file, func(userCode string) error {
 				return f.directory.CompleteDeviceAuthorization(t.Context(), userCode, "id1")
 			})
@@ -159,7 +164,9 @@ ok    throttle   0 of 5 requests were throttled, current concurrency limit 8
 			if _, report, _ := strings.Cut(stdout, "Waiting for the sign-in…\n"); report != want {
 				t.Errorf("It reported\n%s\nwant\n%s", report, want)
 			}
-			checkExit(t, status, stderr, false)
+			if status != 0 || stderr != "" {
+				t.Errorf("The exit status is %d, stderr %q, want 0 and none", status, stderr)
+			}
 		})
 	}
 }
@@ -168,7 +175,7 @@ ok    throttle   0 of 5 requests were throttled, current concurrency limit 8
 // has no codes.
 func TestForeignAuthorityRefuses(t *testing.T) {
 	f := newForeign(t, "fake-refused", "")
-	file := write(t, "fake-refresh-0")
+	file := clitest.Write(t, "fake-refresh-0")
 	status, stdout, _ := f.login(t, file, func(userCode string) error {
 		return f.directory.DenyDeviceAuthorization(t.Context(), userCode)
 	})
@@ -178,14 +185,16 @@ func TestForeignAuthorityRefuses(t *testing.T) {
 	if !strings.HasSuffix(stdout, want) || status != 1 {
 		t.Errorf("It ended with status %d and said\n%s", status, stdout)
 	}
-	checkFile(t, file, "fake-refresh-0")
+	if content, err := os.ReadFile(file); err != nil || string(content) != "fake-refresh-0" {
+		t.Errorf("The token file has %q, %v", content, err)
+	}
 }
 
 // A wrong secret is refused before there is a code.
 func TestForeignAuthorityKnowsItsApplication(t *testing.T) {
 	f := newForeign(t, "fake-mistaken", "fake-client-secret")
-	status, stdout, _ := run(t, "login", "--partner.tenant-id=fake-partner.example", "--partner.client-id=fake-mistaken",
-		"--partner.client-secret-file="+write(t, "fake-wrong-secret"), "--partner.refresh-token-file="+write(t, "fake-refresh-0"),
+	status, stdout, _ := clitest.Run(t, "login", "--partner.tenant-id=fake-partner.example", "--partner.client-id=fake-mistaken",
+		"--partner.client-secret-file="+clitest.Write(t, "fake-wrong-secret"), "--partner.refresh-token-file="+clitest.Write(t, "fake-refresh-0"),
 		"--partner.api-url="+f.URL, "--partner.login-url="+f.URL)
 	const want = `FAIL  sign-in    devicecode: HTTP 400: invalid_client
                  hint: check tenant, client id, client secret or certificate, and refresh token; if they are right, sign in again as a partner user with MFA and replace the refresh token file

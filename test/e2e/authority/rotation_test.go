@@ -1,4 +1,4 @@
-package client_test
+package authority_test
 
 import (
 	"crypto"
@@ -51,15 +51,13 @@ func TestRotationWithCertificate(t *testing.T) {
 // One client goes on by itself, from exchange to exchange.
 func TestRotationWithinOneClient(t *testing.T) {
 	key := testcert.RSA(t, 2048)
-	authority, api := newOAuthServer(t, key.Public()), newServer(t)
-	ok := answer(200, `{"totalCost":1}`)
-	api.on(summaryPath, ok, denied, ok, denied, ok)
+	authority := newOAuthServer(t, key.Public())
 	cfg := authority.config(t)
-	cfg.Cloud.APIURL = api.URL
+	cfg.Cloud.APIURL = newAPI(t, 200, 401, 200, 401, 200)
 	withCertificate(t, &cfg, key, farFuture)
 	c := newClient(t, cfg)
 	for range 3 {
-		if _, err := c.UsageSummary(t.Context(), customerID); err != nil {
+		if _, err := c.UsageSummary(t.Context(), "fake-customer"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -102,19 +100,17 @@ func TestRotationIsRefused(t *testing.T) {
 
 // A new sign-in heals a running client, whose token this authority refuses in the
 // words of the standard alone.
-func TestSeedAgainstAnAuthority(t *testing.T) {
-	s, api := newOAuthServer(t, nil), newServer(t)
-	ok := answer(200, `{"totalCost":1}`)
-	api.on(summaryPath, ok, denied, denied, ok)
+func TestBootstrapAgainstAnAuthority(t *testing.T) {
+	s := newOAuthServer(t, nil)
 	cfg := s.config(t)
-	cfg.Cloud.APIURL = api.URL
+	cfg.Cloud.APIURL = newAPI(t, 200, 401, 401, 200)
 	cfg.BootstrapRefreshTokenFile = write(t, filepath.Join(t.TempDir(), "seed"), "fake-refresh-token-old\n")
 	c := newClient(t, cfg)
-	if _, err := c.UsageSummary(t.Context(), customerID); err != nil {
+	if _, err := c.UsageSummary(t.Context(), "fake-customer"); err != nil {
 		t.Fatal(err)
 	}
 	s.storage.revoke()
-	_, err := c.UsageSummary(t.Context(), customerID)
+	_, err := c.UsageSummary(t.Context(), "fake-customer")
 	if e := failure(t, err); e.Error() != "token: HTTP 400: invalid_grant" {
 		t.Errorf("got %v", err)
 	}

@@ -1,4 +1,4 @@
-package cli_test
+package e2e_test
 
 import (
 	"fmt"
@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cli/clitest"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client/simulator"
@@ -24,14 +26,14 @@ import (
 // TestShardsBehindPrometheus runs four shards behind one Prometheus, as the README
 // proposes: in its storage, every customer is there once, with the right cost.
 func TestShardsBehindPrometheus(t *testing.T) {
-	customers := billed(200)
+	customers := clitest.Billed(200)
 	check := newSoakCheck(customers)
 	server := httptest.NewServer(simulator.New(simulator.Config{Customers: customers}))
 	t.Cleanup(server.Close)
 	var urls []string
 	for shard := range 4 {
-		args := simulatedFlags(t, server.URL, fmt.Sprintf("--shard=%d", shard), "--total-shards=4")
-		urls = append(urls, start(t, args...).url)
+		args := clitest.SimulatedFlags(t, server.URL, fmt.Sprintf("--shard=%d", shard), "--total-shards=4")
+		urls = append(urls, clitest.Start(t, args...).URL)
 	}
 	p := startPrometheus(t, scrapeConfig(urls...))
 	// A shard that has not listed the customers yet has nobody, not even as pending.
@@ -114,15 +116,15 @@ func TestPrometheusIngestsEachFormat(t *testing.T) {
 	for name, format := range formats {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			customers := billed(len(hostileNames))
+			customers := clitest.Billed(len(hostileNames))
 			for i := range customers {
 				customers[i].Name = hostileNames[i]
 			}
 			check := newSoakCheck(customers)
 			server := httptest.NewServer(simulator.New(simulator.Config{Customers: customers}))
 			t.Cleanup(server.Close)
-			exporter := start(t, simulatedFlags(t, server.URL)...)
-			proxy := newScrapeProxy(t, exporter.url, format.accept)
+			exporter := clitest.Start(t, clitest.SimulatedFlags(t, server.URL)...)
+			proxy := newScrapeProxy(t, exporter.URL, format.accept)
 			p := startPrometheus(t, scrapeConfig(proxy.URL), format.flags...)
 			p.awaitQuery(fmt.Sprintf(`up == 1 and on () azure_csp_customers{status="ok"} == %d`, len(customers)))
 
@@ -130,7 +132,7 @@ func TestPrometheusIngestsEachFormat(t *testing.T) {
 				t.Errorf("The simulator (-) and Prometheus (+) have other customers:\n%s", diff)
 			}
 			checkIngestedCosts(p, check)
-			want := float64(len(exporter.get("/metrics").series("azure_csp_customer_")))
+			want := float64(len(exporter.Get("/metrics").Series("azure_csp_customer_")))
 			if got := p.value(`count({__name__=~"azure_csp_customer_.+"})`); got != want {
 				t.Errorf("Prometheus has %g series of customers, want %g", got, want)
 			}

@@ -11,9 +11,9 @@ import (
 
 // cause is one reason of failures, however many customers it hits.
 type cause struct {
-	err       error // of the first one hit
-	customers int   // how many are hit
-	everybody bool  // whether it ended a refresh as a whole
+	err         error // of the first one hit
+	customers   int   // how many are hit
+	partnerWide bool  // whether it ended the refresh
 }
 
 // logCauses writes a line for each cause of failures that has appeared since the
@@ -36,7 +36,7 @@ func (c *Cache) logCauses() {
 
 func (c *Cache) logCause(cause cause) {
 	msg := "the usage of customers cannot be fetched"
-	if cause.everybody {
+	if cause.partnerWide {
 		msg = "the customers cannot be refreshed"
 	}
 	keyvals := []any{"msg", msg, "customers", cause.customers, "reason", client.ReasonOf(cause.err), "err", cause.err}
@@ -49,7 +49,7 @@ func (c *Cache) logCause(cause cause) {
 func (c *Cache) currentCauses() map[string]cause {
 	causes := map[string]cause{}
 	if c.failure != nil {
-		causes[causeKey(c.failure)] = cause{err: c.failure, everybody: true}
+		causes[causeKey(c.failure)] = cause{err: c.failure, partnerWide: true}
 	}
 	for _, e := range c.entries {
 		if e.err == nil {

@@ -10,16 +10,16 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// seed is a refresh token that somebody else provides and that is never written:
+// bootstrap is a refresh token that somebody else provides and that is never written:
 // the first one, or one of a new sign-in that takes a dead token's place.
-type seed struct {
+type bootstrap struct {
 	token   string // as last tried
 	refusal error  // how the authority refused it, nil if it did not
 }
 
-// inspectSeed warns of a seed that could not help. It may be provided later, so
+// inspectBootstrap warns of a bootstrap token that could not help. It may be provided later, so
 // that it is no reason not to start.
-func (t *tokens) inspectSeed() {
+func (t *tokenSource) inspectBootstrap() {
 	if t.cfg.BootstrapRefreshTokenFile == "" {
 		return
 	}
@@ -28,10 +28,10 @@ func (t *tokens) inspectSeed() {
 	}
 }
 
-// exchangeSeed exchanges the seed in place of the stored token, which was refused
-// as the error says, or does not exist if that is nil. A seed that was refused is
+// exchangeBootstrap exchanges the bootstrap token in place of the stored token, which was refused
+// with this error, or does not exist if that is nil. A bootstrap token that was rejected is
 // not tried again until the file holds another.
-func (t *tokens) exchangeSeed(ctx context.Context, refusal error) (*oauth2.Token, error) {
+func (t *tokenSource) exchangeBootstrap(ctx context.Context, refusal error) (*oauth2.Token, error) {
 	token, written, err := readSecret(t.cfg.BootstrapRefreshTokenFile)
 	switch {
 	case err != nil && refusal != nil:
@@ -40,15 +40,15 @@ func (t *tokens) exchangeSeed(ctx context.Context, refusal error) (*oauth2.Token
 		return nil, t.failure(&Error{Reason: ReasonAuth, Err: &ConfigError{"BootstrapRefreshTokenFile", err}})
 	case token == t.refresh:
 		return nil, refusal
-	case token == t.seed.token && t.seed.refusal != nil:
-		return nil, cmp.Or(refusal, t.seed.refusal)
+	case token == t.bootstrap.token && t.bootstrap.refusal != nil:
+		return nil, cmp.Or(refusal, t.bootstrap.refusal)
 	case refusal != nil:
-		t.client.warn("msg", "the stored refresh token is refused: trying the seed", "file", t.cfg.BootstrapRefreshTokenFile, "err", refusal)
+		t.client.warn("msg", "the stored refresh token is refused: trying the bootstrap refresh token", "file", t.cfg.BootstrapRefreshTokenFile, "err", refusal)
 	}
-	t.noteSeed(seed{token: token})
+	t.noteBootstrap(bootstrap{token: token})
 	answer, err := t.request(ctx, token)
-	if refusesToken(err) {
-		t.noteSeed(seed{token: token, refusal: err})
+	if rejectsToken(err) {
+		t.noteBootstrap(bootstrap{token: token, refusal: err})
 	}
 	if err != nil {
 		return nil, err
@@ -57,23 +57,23 @@ func (t *tokens) exchangeSeed(ctx context.Context, refusal error) (*oauth2.Token
 	return answer, nil
 }
 
-func (t *tokens) noteSeed(s seed) {
+func (t *tokenSource) noteBootstrap(s bootstrap) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.seed = s
+	t.bootstrap = s
 }
 
 // adopt goes on with a token that the file does not hold yet.
-func (t *tokens) adopt(token string, written time.Time) {
+func (t *tokenSource) adopt(token string, written time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.refresh, t.storedAt = token, written
 }
 
-// refusesToken says that the authority refuses the refresh token itself, so that
+// rejectsToken reports whether the authority rejects the refresh token itself, so that
 // another may do. Nothing else is healed by another token: not a network, a wrong
 // secret, a policy, consent, or the state of the user's account.
-func refusesToken(err error) bool {
+func rejectsToken(err error) bool {
 	e, ok := errors.AsType[*Error](err)
 	return ok && e.Reason == ReasonAuth && e.Description == "invalid_grant" && slices.Contains(refusedTokenCodes, e.Code)
 }

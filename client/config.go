@@ -13,7 +13,7 @@ import (
 type ConfigError struct {
 	// Field is the name of the field of [Config] that is to be mended.
 	Field string
-	// Err says what is wrong, and what to do where that is not plain.
+	// Err is the cause, with a hint where the cause does not suggest one.
 	Err error
 }
 
@@ -31,7 +31,7 @@ var settings = map[string]string{
 	"BootstrapRefreshTokenFile": "bootstrap refresh token file",
 }
 
-// CheckFiles finds out, without calling anybody, whether the files can be used: a
+// CheckFiles checks, without a request, that the files can be used: a
 // refresh token is spent when it is exchanged, so that one which could not be
 // stored afterwards must not be. It fails with a [*ConfigError]. A certificate that
 // has expired is no failure here, but one of every exchange.
@@ -57,11 +57,11 @@ func (cfg Config) checkRefreshToken() error {
 	case cfg.BootstrapRefreshTokenFile == "" || !errors.Is(err, fs.ErrNotExist):
 		return &ConfigError{"RefreshTokenFile", err}
 	}
-	_, _, seedErr := readSecret(cfg.BootstrapRefreshTokenFile)
-	if seedErr == nil {
+	_, _, bootstrapErr := readSecret(cfg.BootstrapRefreshTokenFile)
+	if bootstrapErr == nil {
 		return nil
 	}
-	return fmt.Errorf("%w; %w", &ConfigError{"RefreshTokenFile", err}, &ConfigError{"BootstrapRefreshTokenFile", seedErr})
+	return fmt.Errorf("%w; %w", &ConfigError{"RefreshTokenFile", err}, &ConfigError{"BootstrapRefreshTokenFile", bootstrapErr})
 }
 
 // checkOverlap refuses a refresh token file that is one of the others as well,

@@ -1,4 +1,4 @@
-package cli_test
+package e2e_test
 
 import (
 	"context"
@@ -16,13 +16,15 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cli/clitest"
 )
 
 // prometheusServer is a real Prometheus at work, as a process of its own.
 type prometheusServer struct {
 	t   *testing.T
 	url string
-	log *output
+	log *clitest.Output
 	// stop ends it before the test does.
 	stop func()
 }
@@ -47,15 +49,15 @@ func startPrometheus(t *testing.T, config string, flags ...string) *prometheusSe
 func startPrometheusOn(t *testing.T, folder, config string, flags ...string) *prometheusServer {
 	t.Helper()
 	args := append([]string{
-		"--config.file=" + write(t, config), "--storage.tsdb.path=" + folder,
+		"--config.file=" + clitest.Write(t, config), "--storage.tsdb.path=" + folder,
 		"--storage.tsdb.retention.time=100d", "--web.listen-address=127.0.0.1:0",
 	}, flags...)
 	ctx, cancel := context.WithCancel(t.Context())
 	cmd := exec.CommandContext(ctx, findPrometheus(t), args...) //nolint:gosec // It is the Prometheus that the machine has.
-	p := &prometheusServer{t: t, log: newOutput()}
+	p := &prometheusServer{t: t, log: clitest.NewOutput()}
 	cmd.Stdout, cmd.Stderr = p.log, p.log
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = patience
+	cmd.WaitDelay = clitest.Patience
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -66,8 +68,8 @@ func startPrometheusOn(t *testing.T, folder, config string, flags ...string) *pr
 		}
 	})
 	t.Cleanup(p.stop)
-	p.url = "http://" + p.log.await(t, `msg="Listening on".* address=(127\.0\.0\.1:\d+)`)[1]
-	p.log.await(t, "Server is ready to receive web requests")
+	p.url = "http://" + p.log.Await(t, `msg="Listening on".* address=(127\.0\.0\.1:\d+)`)[1]
+	p.log.Await(t, "Server is ready to receive web requests")
 	return p
 }
 
@@ -103,13 +105,13 @@ scrape_configs:
 // get asks the HTTP API, and reads the data of its answer.
 func (p *prometheusServer) get(path string, data any) {
 	p.t.Helper()
-	a := send(p.t, &http.Transport{}, http.MethodGet, p.url+path)
+	a := clitest.Send(p.t, &http.Transport{}, http.MethodGet, p.url+path)
 	reply := struct {
 		Status string `json:"status"`
 		Data   any    `json:"data"`
 	}{Data: data}
-	if err := json.Unmarshal([]byte(a.body), &reply); err != nil || reply.Status != "success" {
-		p.t.Fatalf("%s is answered with %d, %v: %s", path, a.status, err, a.body)
+	if err := json.Unmarshal([]byte(a.Body), &reply); err != nil || reply.Status != "success" {
+		p.t.Fatalf("%s is answered with %d, %v: %s", path, a.Status, err, a.Body)
 	}
 }
 
@@ -139,7 +141,7 @@ func (p *prometheusServer) query(expr string) []sample {
 // waits for "a == 1" to become true.
 func (p *prometheusServer) awaitQuery(expr string) {
 	p.t.Helper()
-	pause, timeout := time.NewTicker(100*time.Millisecond), time.After(patience)
+	pause, timeout := time.NewTicker(100*time.Millisecond), time.After(clitest.Patience)
 	defer pause.Stop()
 	for {
 		if len(p.query(expr)) > 0 {

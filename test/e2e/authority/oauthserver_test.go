@@ -1,4 +1,4 @@
-package client_test
+package authority_test
 
 import (
 	"context"

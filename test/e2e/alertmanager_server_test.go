@@ -1,4 +1,4 @@
-package cli_test
+package e2e_test
 
 import (
 	"context"
@@ -7,12 +7,14 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cli/clitest"
 )
 
 // alertmanagerServer is a real Alertmanager at work, as a process of its own.
 type alertmanagerServer struct {
 	url string
-	log *output
+	log *clitest.Output
 }
 
 // startAlertmanager runs Alertmanager on a free port, and without peers, until the
@@ -22,10 +24,10 @@ func startAlertmanager(t *testing.T, config string) *alertmanagerServer {
 	cmd := exec.CommandContext(t.Context(), findAlertmanager(t), //nolint:gosec // It is the Alertmanager that the machine has.
 		"--config.file="+config, "--storage.path="+filepath.Join(t.TempDir(), "data"),
 		"--web.listen-address=127.0.0.1:0", "--cluster.listen-address=")
-	a := &alertmanagerServer{log: newOutput()}
+	a := &alertmanagerServer{log: clitest.NewOutput()}
 	cmd.Stdout, cmd.Stderr = a.log, a.log
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = patience
+	cmd.WaitDelay = clitest.Patience
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +36,7 @@ func startAlertmanager(t *testing.T, config string) *alertmanagerServer {
 			t.Errorf("Alertmanager ended with %v:\n%s", err, a.log)
 		}
 	})
-	a.url = "http://" + a.log.await(t, `msg="Listening on".* address=(127\.0\.0\.1:\d+)`)[1]
+	a.url = "http://" + a.log.Await(t, `msg="Listening on".* address=(127\.0\.0\.1:\d+)`)[1]
 	return a
 }
 

@@ -26,13 +26,16 @@ type saved struct {
 	Format int    `json:"format"`
 	Owner  string `json:"owner"`
 	// Selection is which customers the file has.
-	Selection string          `json:"selection"`
-	Up        bool            `json:"up"`
-	Ready     bool            `json:"ready"`
-	ListDue   time.Time       `json:"list_due"`
-	Success   time.Time       `json:"last_success"`
-	Took      time.Duration   `json:"duration_ns"`
-	Customers []savedCustomer `json:"customers"`
+	Selection string    `json:"selection"`
+	Up        bool      `json:"up"`
+	Ready     bool      `json:"ready"`
+	ListDue   time.Time `json:"list_due"`
+	// Missing and SuspectedAt are of a list that is not yet believed.
+	Missing     int             `json:"missing,omitempty"`
+	SuspectedAt time.Time       `json:"suspected_at,omitzero"`
+	Success     time.Time       `json:"last_success"`
+	Took        time.Duration   `json:"duration_ns"`
+	Customers   []savedCustomer `json:"customers"`
 }
 
 type savedCustomer struct {
@@ -47,7 +50,7 @@ type savedCustomer struct {
 }
 
 // file keeps what a cache knows.
-type file struct {
+type store struct {
 	path   string
 	owner  string
 	logger log.Logger
@@ -56,13 +59,13 @@ type file struct {
 	failed bool       // whether the last attempt to write failed
 }
 
-func newFile(path, owner string, logger log.Logger) *file {
-	return &file{path: path, owner: owner, logger: logger}
+func newStore(path, owner string, logger log.Logger) *store {
+	return &store{path: path, owner: owner, logger: logger}
 }
 
 // load returns what the file holds, nil if there is no file. One that cannot be
-// used is set aside, so that nobody loses what it might still tell a person.
-func (f *file) load() *saved {
+// used is set aside, so that its content is not lost.
+func (f *store) load() *saved {
 	content, err := os.ReadFile(f.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -121,7 +124,7 @@ func decodeSaved(content []byte, owner string) (*saved, error) {
 
 // write replaces the file. A failure costs a warning, one for as long as it
 // lasts: what is served does not depend on the file.
-func (f *file) write(s *saved) {
+func (f *store) write(s *saved) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	s.Format, s.Owner = fileFormat, f.owner
@@ -135,7 +138,7 @@ func (f *file) write(s *saved) {
 	}
 }
 
-func (f *file) tell(err error) {
+func (f *store) tell(err error) {
 	if err == nil {
 		_ = level.Info(f.logger).Log("msg", "the cache file is written again", "file", f.path)
 		return
@@ -157,14 +160,14 @@ func (c *Cache) save() {
 func (c *Cache) saved() *saved {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.listDue.IsZero() && len(c.entries) == 0 {
+	if c.listDueAt.IsZero() && len(c.entries) == 0 {
 		return nil
 	}
-	s := &saved{Selection: c.cfg.selection(), Ready: c.ready, Up: c.listed, ListDue: c.listDue, Success: c.success, Took: c.took}
+	s := &saved{Selection: c.cfg.selection(), Ready: c.ready, Up: c.listed, ListDue: c.listDueAt, Missing: c.missing, SuspectedAt: c.suspectedAt, Success: c.lastSuccessAt, Took: c.lastDuration}
 	for _, e := range c.entries {
 		s.Customers = append(s.Customers, savedCustomer{
 			Customer: e.customer, Status: e.status, Figures: e.figures,
-			Fetched: e.fetched, Asked: e.asked, Summarized: e.summarized, Due: e.due, Failures: e.failures,
+			Fetched: e.fetchedAt, Asked: e.attemptedAt, Summarized: e.summarizedAt, Due: e.retryAt, Failures: e.failures,
 		})
 	}
 	return s
@@ -182,24 +185,25 @@ func (c *Cache) restore(s *saved, now time.Time) {
 		}
 		return t
 	}
-	c.listed, c.success, c.took, c.listDue = s.Up, earlier(s.Success, now), s.Took, sane(s.ListDue)
+	c.listed, c.lastSuccessAt, c.lastDuration, c.listDueAt = s.Up, earlier(s.Success, now), s.Took, sane(s.ListDue)
 	c.ready = s.Ready
+	c.missing, c.suspectedAt = max(s.Missing, 0), earlier(s.SuspectedAt, now)
 	if s.Selection != c.cfg.selection() {
-		c.listDue, c.ready = now, false // Others may be wanted who are not in the file.
+		c.listDueAt, c.ready = now, false // Others may be wanted who are not in the file.
 	}
 	for _, saved := range s.Customers {
 		if !c.cfg.selects(saved.Customer) {
 			continue
 		}
 		c.entries[client.CanonicalID(saved.Customer.ID)] = &entry{
-			customer:   saved.Customer,
-			status:     saved.Status,
-			figures:    saved.Figures,
-			fetched:    earlier(saved.Fetched, now),
-			asked:      earlier(saved.Asked, now),
-			summarized: earlier(saved.Summarized, now),
-			due:        sane(saved.Due),
-			failures:   max(saved.Failures, 0),
+			customer:     saved.Customer,
+			status:       saved.Status,
+			figures:      saved.Figures,
+			fetchedAt:    earlier(saved.Fetched, now),
+			attemptedAt:  earlier(saved.Asked, now),
+			summarizedAt: earlier(saved.Summarized, now),
+			retryAt:      sane(saved.Due),
+			failures:     max(saved.Failures, 0),
 		}
 	}
 }

@@ -196,7 +196,7 @@ func TestRefusedSeedIsTriedOnce(t *testing.T) {
 		}
 	}
 	s.wantSent("fake-refresh-token-1", "fake-refresh-token-seed", "fake-refresh-token-1", "fake-refresh-token-1")
-	if n := strings.Count(lines.String(), "trying the seed"); n != 1 || strings.Contains(lines.String(), "fake-refresh") {
+	if n := strings.Count(lines.String(), "trying the bootstrap refresh token"); n != 1 || strings.Contains(lines.String(), "fake-refresh") {
 		t.Errorf("got the log %q, want one warning without a token", lines.String())
 	}
 	if got := read(t, cfg.RefreshTokenFile); got != "fake-refresh-token-1\n" || !c.RefreshTokenIssued().Equal(written) {

@@ -10,12 +10,12 @@ import (
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
 )
 
-// confirm asks for the usage records of all customers, which take one call, and
-// lets those who are recorded with the figures that are cached count as fetched.
-// The others are fetched as if there were no records, and so is everybody if the
-// records cannot be had or make no sense.
-func (c *Cache) confirm(began time.Time) {
-	if !c.cfg.UsageRecords || !c.worthRecords(began) {
+// revalidate fetches the usage records of all customers, which take one request, and
+// counts those as fetched whose record has the figures that are cached.
+// The others are fetched as if there were no records, and so are all if the records
+// cannot be fetched or used.
+func (c *Cache) revalidate(began time.Time) {
+	if !c.cfg.UsageRecords || !c.shouldRevalidate(began) {
 		return
 	}
 	records, err := c.source.UsageRecords(c.ctx)
@@ -24,36 +24,36 @@ func (c *Cache) confirm(began time.Time) {
 	if c.ctx.Err() != nil {
 		return
 	}
-	byID, err := c.sensible(records, err)
-	c.tellRecords(err)
+	byID, err := c.indexRecords(records, err)
+	c.logRecords(err)
 	if err != nil {
 		return
 	}
 	now := time.Now()
 	for id, e := range c.entries {
-		if record, ok := byID[id]; ok && e.isConfirmedBy(record, now, c.cfg.FullRefresh) {
-			e.fetched, e.due = now, now.Add(jittered(c.cfg.TTL))
+		if record, ok := byID[id]; ok && e.isRevalidatedBy(record, now, c.cfg.FullRefresh) {
+			e.fetchedAt, e.retryAt = now, now.Add(jittered(c.cfg.TTL))
 		}
 	}
 	c.changed()
 }
 
-// worthRecords says whether the records can save a refresh any calls.
-func (c *Cache) worthRecords(began time.Time) bool {
+// shouldRevalidate reports whether the records can save requests.
+func (c *Cache) shouldRevalidate(began time.Time) bool {
 	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	saved := 0
 	for _, e := range c.entries {
-		if e.asked.Before(began) && e.isDue(now) && e.mayBeConfirmed(now, c.cfg.FullRefresh) {
+		if e.attemptedAt.Before(began) && e.isDue(now) && e.isRevalidatable(now, c.cfg.FullRefresh) {
 			saved++
 		}
 	}
 	return saved > 1
 }
 
-// sensible returns the records by customer, or why they cannot be relied on.
-func (c *Cache) sensible(records []client.UsageRecord, err error) (map[string]client.UsageRecord, error) {
+// indexRecords returns the records by customer, or why they cannot be used.
+func (c *Cache) indexRecords(records []client.UsageRecord, err error) (map[string]client.UsageRecord, error) {
 	if err != nil {
 		c.errors[client.ReasonOf(err)]++
 		return nil, err
@@ -76,8 +76,8 @@ func (c *Cache) sensible(records []client.UsageRecord, err error) (map[string]cl
 	return byID, nil
 }
 
-// tellRecords logs when the records stop to be usable, and when they are again.
-func (c *Cache) tellRecords(err error) {
+// logRecords logs when the records stop to be usable, and when they are again.
+func (c *Cache) logRecords(err error) {
 	if failed := err != nil; failed == c.withoutRecords {
 		return
 	}
@@ -89,15 +89,15 @@ func (c *Cache) tellRecords(err error) {
 	_ = level.Warn(c.cfg.Logger).Log("msg", "the usage records cannot be used, fetching customer by customer", "reason", client.ReasonOf(err), "err", err)
 }
 
-// mayBeConfirmed says whether a record can take the place of a call: there are
+// isRevalidatable reports whether a record can take the place of a request: there are
 // figures of the present billing period, and they were fetched not too long ago.
-func (e *entry) mayBeConfirmed(now time.Time, fullRefresh time.Duration) bool {
-	return e.status == StatusOK && !e.periodEnded(now) && now.Sub(e.summarized) < fullRefresh
+func (e *entry) isRevalidatable(now time.Time, fullRefresh time.Duration) bool {
+	return e.status == StatusOK && !e.periodEnded(now) && now.Sub(e.summarizedAt) < fullRefresh
 }
 
-func (e *entry) isConfirmedBy(record client.UsageRecord, now time.Time, fullRefresh time.Duration) bool {
+func (e *entry) isRevalidatedBy(record client.UsageRecord, now time.Time, fullRefresh time.Duration) bool {
 	f := e.figures
-	return e.mayBeConfirmed(now, fullRefresh) &&
+	return e.isRevalidatable(now, fullRefresh) &&
 		record.TotalCost == f.TotalCost &&
 		record.Currency == f.Currency &&
 		record.LastModified.Equal(f.LastModified) &&

@@ -1,4 +1,4 @@
-package cli_test
+package e2e_test
 
 import (
 	"context"
@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cli/clitest"
 
 	"github.com/Shopify/toxiproxy/v2"
 	"github.com/rs/zerolog"
@@ -45,7 +47,7 @@ func TestFaultsThroughAProxy(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := newProxied(t)
-			p.scrapeUntil("everybody is seen", func(answer) bool { return len(p.check.seen) == proxiedFleet })
+			p.scrapeUntil("everybody is seen", func(clitest.Response) bool { return len(p.check.seen) == proxiedFleet })
 			if _, err := p.proxy.Toxics.AddToxicJson(strings.NewReader(fault.toxic)); err != nil {
 				t.Fatal(err)
 			}
@@ -53,7 +55,7 @@ func TestFaultsThroughAProxy(t *testing.T) {
 			p.proxy.Toxics.ResetToxics(t.Context())
 			p.recover()
 			began := time.Now()
-			p.exporter.stop()
+			p.exporter.Stop()
 			if took := time.Since(began); took > 3*time.Second {
 				t.Errorf("It took %s to end.", took)
 			}
@@ -64,7 +66,7 @@ func TestFaultsThroughAProxy(t *testing.T) {
 // A proxy that is down refuses connections, as a firewall may.
 func TestProxyGoesDown(t *testing.T) {
 	p := newProxied(t)
-	p.scrapeUntil("everybody is seen", func(answer) bool { return len(p.check.seen) == proxiedFleet })
+	p.scrapeUntil("everybody is seen", func(clitest.Response) bool { return len(p.check.seen) == proxiedFleet })
 	p.proxy.Stop()
 	p.suffer([]string{"network"})
 	if err := p.proxy.Start(); err != nil {
@@ -77,13 +79,13 @@ func TestProxyGoesDown(t *testing.T) {
 type proxied struct {
 	t        *testing.T
 	proxy    *toxiproxy.Proxy
-	exporter *program
+	exporter *clitest.Program
 	check    *soakCheck
 }
 
 func newProxied(t *testing.T) *proxied {
 	t.Helper()
-	customers := billed(proxiedFleet)
+	customers := clitest.Billed(proxiedFleet)
 	server := httptest.NewServer(simulator.New(simulator.Config{Customers: customers}))
 	t.Cleanup(server.Close)
 	api := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
@@ -95,20 +97,20 @@ func newProxied(t *testing.T) *proxied {
 		proxy.Toxics.ResetToxics(context.Background())
 		proxy.Stop()
 	})
-	args := simulatedFlags(t, "http://"+proxy.Listen, "--cache.ttl=1s", "--api.timeout=1s", "--api.concurrency=8")
-	return &proxied{t: t, proxy: proxy, exporter: start(t, args...), check: newSoakCheck(customers)}
+	args := clitest.SimulatedFlags(t, "http://"+proxy.Listen, "--cache.ttl=1s", "--api.timeout=1s", "--api.concurrency=8")
+	return &proxied{t: t, proxy: proxy, exporter: clitest.Start(t, args...), check: newSoakCheck(customers)}
 }
 
-func (p *proxied) scrape() answer {
+func (p *proxied) scrape() clitest.Response {
 	p.t.Helper()
 	began := time.Now()
-	a := p.exporter.ask("GET", "/metrics", fmt.Sprintf("X-Prometheus-Scrape-Timeout-Seconds: %g", soakDeadline.Seconds()))
+	a := p.exporter.Send("GET", "/metrics", fmt.Sprintf("X-Prometheus-Scrape-Timeout-Seconds: %g", soakDeadline.Seconds()))
 	p.check.judge(p.t, a, time.Since(began))
 	return a
 }
 
 // scrapeUntil waits by scraping, which takes as long as a refresh.
-func (p *proxied) scrapeUntil(what string, done func(answer) bool) {
+func (p *proxied) scrapeUntil(what string, done func(clitest.Response) bool) {
 	p.t.Helper()
 	pause := time.NewTicker(100 * time.Millisecond)
 	defer pause.Stop()
@@ -118,7 +120,7 @@ func (p *proxied) scrapeUntil(what string, done func(answer) bool) {
 		}
 		<-pause.C
 	}
-	p.t.Fatalf("It never came that %s:\n%s", what, p.exporter.stderr)
+	p.t.Fatalf("It never came that %s:\n%s", what, p.exporter.Stderr)
 }
 
 // suffer scrapes while the fault lasts. A fault that breaks calls has to show.
@@ -130,12 +132,12 @@ func (p *proxied) suffer(reasons []string) {
 		}
 		return
 	}
-	p.scrapeUntil("the metrics tell of the fault", func(a answer) bool {
+	p.scrapeUntil("the metrics tell of the fault", func(a clitest.Response) bool {
 		told := false
 		for _, reason := range reasons {
-			told = told || a.value(`azure_csp_errors_total{reason="`+reason+`"}`) > 0
+			told = told || a.Value(`azure_csp_errors_total{reason="`+reason+`"}`) > 0
 		}
-		return told && (a.value("azure_csp_up") == 0 || a.value(`azure_csp_customers{status="error"}`) > 0)
+		return told && (a.Value("azure_csp_up") == 0 || a.Value(`azure_csp_customers{status="error"}`) > 0)
 	})
 }
 
@@ -143,29 +145,13 @@ func (p *proxied) suffer(reasons []string) {
 func (p *proxied) recover() {
 	p.t.Helper()
 	over := float64(time.Now().Unix())
-	p.scrapeUntil("everybody is fetched again", func(a answer) bool {
+	p.scrapeUntil("everybody is fetched again", func(a clitest.Response) bool {
 		fresh := 0
-		for _, line := range a.series("azure_csp_customer_usage_fetched_timestamp_seconds{") {
-			if valueOf(line) >= over {
+		for _, line := range a.Series("azure_csp_customer_usage_fetched_timestamp_seconds{") {
+			if clitest.ValueOf(line) >= over {
 				fresh++
 			}
 		}
-		return fresh == proxiedFleet && a.value("azure_csp_up") == 1 && a.value(`azure_csp_customers{status="ok"}`) == proxiedFleet
+		return fresh == proxiedFleet && a.Value("azure_csp_up") == 1 && a.Value(`azure_csp_customers{status="ok"}`) == proxiedFleet
 	})
-}
-
-// value returns that of the one series, or -1 if there is none.
-func (a answer) value(series string) float64 {
-	for _, line := range a.series(series + " ") {
-		return valueOf(line)
-	}
-	return -1
-}
-
-func valueOf(line string) float64 {
-	var value float64
-	if _, err := fmt.Sscan(line[strings.LastIndex(line, " ")+1:], &value); err != nil {
-		return -1
-	}
-	return value
 }

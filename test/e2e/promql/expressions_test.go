@@ -1,4 +1,4 @@
-package dashboards
+package promql_test
 
 import (
 	"fmt"
@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/azure-csp-exporter/azure_csp_exporter/dashboards"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
@@ -75,7 +77,7 @@ type rule struct {
 func TestDashboardExpressions(t *testing.T) {
 	known := everything(t)
 	values := map[string]string{"job": ".*", "instance": ".*", "currency": ".*", "customer_name": ".*", "customer": "1"}
-	expressions := Expressions(values)
+	expressions := dashboards.Expressions(values)
 	if len(expressions) < 50 {
 		t.Fatalf("there are only %d expressions", len(expressions))
 	}
@@ -89,10 +91,10 @@ func TestDashboardExpressions(t *testing.T) {
 // Legends and links name labels that the expression beside them has.
 func TestLegendLabels(t *testing.T) {
 	known := everything(t)
-	for _, d := range All() {
+	for _, d := range dashboards.All() {
 		for _, p := range d.Panels {
 			for _, target := range p.Targets {
-				have, err := known.check(fill(target.Expr, map[string]string{"customer": "1"}))
+				have, err := known.check(dashboards.Fill(target.Expr, map[string]string{"customer": "1"}))
 				if err != nil {
 					t.Errorf("%s, %s: %v", d.Title, p.Title, err)
 				}
@@ -110,9 +112,9 @@ func TestVariableQueries(t *testing.T) {
 	known := everything(t)
 	labelValues := regexp.MustCompile(`^label_values\((.+), (\w+)\)$`)
 	result := regexp.MustCompile(`^query_result\((.+)\)$`)
-	for _, d := range All() {
+	for _, d := range dashboards.All() {
 		for _, v := range d.Templating.List {
-			query := fill(v.Definition, map[string]string{"job": ".*"})
+			query := dashboards.Fill(v.Definition, map[string]string{"job": ".*"})
 			if v.Type == "datasource" {
 				continue
 			}

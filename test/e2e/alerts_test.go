@@ -1,4 +1,4 @@
-package cli_test
+package e2e_test
 
 import (
 	"encoding/json"
@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cli/clitest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -115,7 +117,7 @@ func watched(t *testing.T, hook *webhook) (*prometheusServer, *alertmanagerServe
 	copied(t, folder, "alertmanager/azure_csp.tmpl")
 	alertmanager := startAlertmanager(t, copied(t, folder, "alertmanager/alertmanager.yml",
 		"http://127.0.0.1:9095", hook.URL, "group_wait: 30s", "group_wait: 1s"))
-	config := scrapeConfig(start(t, "demo").url) + fmt.Sprintf("rule_files: [%q, %q]\nalerting: {alertmanagers: [{static_configs: [{targets: [%q]}]}]}\n",
+	config := scrapeConfig(clitest.Start(t, "demo").URL) + fmt.Sprintf("rule_files: [%q, %q]\nalerting: {alertmanagers: [{static_configs: [{targets: [%q]}]}]}\n",
 		copied(t, folder, "rules/azure_csp.rules.yml"), copied(t, folder, "rules/azure_csp.alerts.yml", atOnce(t)...),
 		strings.TrimPrefix(alertmanager.url, "http://"))
 	return startPrometheus(t, config), alertmanager
@@ -137,7 +139,7 @@ func overBudget(now time.Time) map[string]simulator.Customer {
 func TestAlertsReachTheReceiver(t *testing.T) {
 	hook := newWebhook(t)
 	prometheus, alertmanager := watched(t, hook)
-	began, timeout := time.Now(), time.After(2*patience)
+	began, timeout := time.Now(), time.After(2*clitest.Patience)
 	for {
 		told, more := hook.firing("AzureCSPBudgetExceeded")
 		if len(told) >= len(overBudget(began)) && len(told) > 0 {
@@ -221,7 +223,7 @@ func TestMessageTemplate(t *testing.T) {
 	case err != nil:
 		t.Fatal(`There is no amtool in PATH: install Debian's package "prometheus-alertmanager", or leave this test out with -short.`)
 	}
-	data := write(t, `{"status": "firing", "groupLabels": {"customer_id": "c1"}, "commonAnnotations": {"customer": "Bäckerei \"Müller\" & Söhne"}, "commonLabels": {"severity": "critical"}, "alerts": [
+	data := clitest.Write(t, `{"status": "firing", "groupLabels": {"customer_id": "c1"}, "commonAnnotations": {"customer": "Bäckerei \"Müller\" & Söhne"}, "commonLabels": {"severity": "critical"}, "alerts": [
 		{"status": "firing", "labels": {"severity": "critical"}, "startsAt": "2026-03-01T12:30:00Z", "generatorURL": "http://prometheus.example/graph",
 			"annotations": {"summary": "It is over its budget", "description": "It has spent 2.00 EUR.", "runbook": "docs/alerts.md#over"}},
 		{"status": "resolved", "labels": {"severity": "critical"}, "startsAt": "2026-03-01T12:30:00Z", "endsAt": "2026-03-02T12:30:00Z",

@@ -116,6 +116,16 @@ func TestWrongCombinationsExitWith2(t *testing.T) {
 		"azure_csp_exporter: error: --cache.max-age: 29s is less than --cache.ttl (30s); figures would expire before they are refreshed, see --help\n")
 }
 
+// Flags can be read from a file, one per line, with comments, beside others.
+func TestFlagsFromAFile(t *testing.T) {
+	args := spenders(t).flags("usage")
+	file := clitest.Write(t, "# the partner\n"+strings.Join(args[1:], "\n")+"\n")
+	status, stdout, stderr := clitest.Run(t, "usage", "@"+file, "--output=csv", "c4")
+	if status != 0 || stderr != "" || !strings.Contains(stdout, "c4,,ok,EUR,99.994") {
+		t.Errorf("It ended with status %d and said %q and %q", status, stdout, stderr)
+	}
+}
+
 // A regular expression is quoted as it was typed, not as it is compiled.
 func TestWrongExpressionIsQuotedAsTyped(t *testing.T) {
 	for _, flag := range []string{"--customers.include", "--customers.exclude"} {

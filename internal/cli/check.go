@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/alecthomas/kingpin/v2"
+
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
 )
 
@@ -29,14 +31,15 @@ const expiryNotice = 30 * 24 * time.Hour
 // checkCommand checks credentials, permissions and data.
 type checkCommand struct{ partner partnerFlags }
 
-func newCheck(to flagger) *checkCommand {
+func newCheck(to *kingpin.CmdClause) *checkCommand {
 	c := &checkCommand{}
 	c.partner.define(to)
+	validate(to, c.partner.check)
 	return c
 }
 
 func (c *checkCommand) run(ctx context.Context, env *environment) error {
-	report := &report{w: env.stdout}
+	report := newReport(env.stdout)
 	cfg, err := c.partner.config()
 	if err != nil {
 		return err
@@ -58,6 +61,9 @@ func examine(ctx context.Context, cfg client.Config, report *report) error {
 	e := &examination{c, calls, report}
 	e.certificate(time.Now())
 	e.run(ctx)
+	if ctx.Err() != nil {
+		return errInterrupted
+	}
 	if report.failed {
 		return errChecksFailed
 	}
@@ -102,9 +108,10 @@ func (e *examination) certificate(now time.Time) {
 
 // run performs the steps. Each one needs those before it.
 func (e *examination) run(ctx context.Context) {
+	e.report.begin("token")
 	err := e.c.Authenticate(ctx)
 	if err != nil {
-		e.report.fail("token", err)
+		e.report.fail(ctx, "token", err)
 	} else {
 		e.report.ok("token", "the refresh token was exchanged for an access token")
 	}
@@ -117,10 +124,19 @@ func (e *examination) run(ctx context.Context) {
 		e.report.skip("customers", "role", "usage", "budgets", "throttle")
 		return
 	}
+	e.report.begin("customers")
 	customers, err := e.c.Customers(ctx)
 	if err != nil {
-		e.report.fail("customers", err)
+		e.report.fail(ctx, "customers", err)
 		e.report.skip("role", "usage", "budgets", "throttle")
+		return
+	}
+	if len(customers) == 0 {
+		e.report.note("customers", "Partner Center lists no customers; is this the partner's tenant, and not a customer's?")
+		e.report.line("skip", "role", "there are no customers")
+		e.report.line("skip", "usage", "there are no customers")
+		e.budgets(ctx)
+		e.throttle()
 		return
 	}
 	e.report.ok("customers", fmt.Sprintf("Partner Center lists %d customers", len(customers)))
@@ -156,12 +172,16 @@ func (e *examination) clock() {
 
 // mfa reports whether the next steps can be performed.
 func (e *examination) mfa(ctx context.Context) bool {
+	e.report.begin("mfa")
 	compliant, known, err := e.c.ValidateMFA(ctx)
 	switch {
+	case ctx.Err() != nil:
+		e.report.fail(ctx, "mfa", err)
+		return false
 	case err != nil, !known: // The next step finds other causes.
 		e.report.note("mfa", "Partner Center does not report whether the sign-in used MFA")
 	case !compliant:
-		e.report.fail("mfa", &client.Error{Endpoint: client.EndpointCustomers, Reason: client.ReasonMFA, Description: "the sign-in did not use MFA"})
+		e.report.fail(ctx, "mfa", &client.Error{Endpoint: client.EndpointCustomers, Reason: client.ReasonMFA, Description: "the sign-in did not use MFA"})
 		return false
 	default:
 		e.report.ok("mfa", "the sign-in used MFA")
@@ -174,9 +194,10 @@ func (e *examination) mfa(ctx context.Context) bool {
 // steps can be performed.
 func (e *examination) usage(ctx context.Context, customers []client.Customer) bool {
 	probed := customers[:min(len(customers), maxProbes)]
+	e.report.begin("usage")
 	found, without, err := e.firstUsage(ctx, probed)
 	if err != nil && !isOneCustomers(err) {
-		e.report.fail("role", err)
+		e.report.fail(ctx, "role", err)
 		e.report.skip("usage")
 		return false
 	}
@@ -187,7 +208,7 @@ func (e *examination) usage(ctx context.Context, customers []client.Customer) bo
 	case without > 0 || err == nil:
 		e.report.note("usage", fmt.Sprintf("none of the first %d customers has usage", len(probed)))
 	default:
-		e.report.fail("usage", err)
+		e.report.fail(ctx, "usage", err)
 	}
 	return true
 }
@@ -214,7 +235,12 @@ func (e *examination) firstUsage(ctx context.Context, customers []client.Custome
 // budgets counts the customers with a budget. The exporter works without the usage
 // records, so that an error is only noted.
 func (e *examination) budgets(ctx context.Context) {
+	e.report.begin("budgets")
 	records, err := e.c.UsageRecords(ctx)
+	if ctx.Err() != nil {
+		e.report.fail(ctx, "budgets", err)
+		return
+	}
 	if err != nil {
 		e.report.note("budgets", "unknown, as the usage records cannot be read: "+err.Error())
 		return
@@ -250,16 +276,34 @@ func isOneCustomers(err error) bool {
 
 // report prints a line for each step, and a hint for each failed one.
 type report struct {
-	w      io.Writer
-	failed bool
+	w        io.Writer
+	terminal bool
+	failed   bool
+	// interrupted suppresses the lines that follow an interruption.
+	interrupted bool
+}
+
+func newReport(w io.Writer) *report { return &report{w: w, terminal: isTerminal(w)} }
+
+// begin shows the current step on a terminal until its line is printed.
+func (r *report) begin(step string) {
+	if r.terminal && !r.interrupted {
+		fmt.Fprintf(r.w, "...   %s", step)
+	}
 }
 
 func (r *report) ok(step, text string) { r.line("ok", step, text) }
 
 func (r *report) note(step, text string) { r.line("note", step, text) }
 
-func (r *report) fail(step string, err error) {
+// fail reports a failed step, or that the context ended it.
+func (r *report) fail(ctx context.Context, step string, err error) {
 	r.failed = true
+	if ctx.Err() != nil {
+		r.line("stop", step, "interrupted")
+		r.interrupted = true
+		return
+	}
 	r.line("FAIL", step, err.Error())
 	if e, ok := errors.AsType[*client.Error](err); ok {
 		r.line("", "", "hint: "+e.Hint())
@@ -273,5 +317,11 @@ func (r *report) skip(steps ...string) {
 }
 
 func (r *report) line(state, step, text string) {
+	if r.interrupted {
+		return
+	}
+	if r.terminal {
+		fmt.Fprint(r.w, "\r\x1b[K") // The step that begin showed.
+	}
 	fmt.Fprintf(r.w, "%-4s  %-9s  %s\n", state, step, text)
 }

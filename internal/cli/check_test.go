@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client/simulator"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cli"
 )
 
 // refuses answers as the token endpoint does.
@@ -186,9 +188,9 @@ ok    throttle   0 of 5 requests were throttled, current concurrency limit 8
 			`ok    token      the refresh token was exchanged for an access token
 ok    clock      this machine's clock agrees with Microsoft's
 ok    mfa        the sign-in used MFA
-ok    customers  Partner Center lists 0 customers
-ok    role       no request was rejected for a missing role
-note  usage      none of the first 0 customers has usage
+note  customers  Partner Center lists no customers; is this the partner's tenant, and not a customer's?
+skip  role       there are no customers
+skip  usage      there are no customers
 note  budgets    1 of 2 customers with usage have a budget
 ok    throttle   0 of 4 requests were throttled, current concurrency limit 8
 `, false,
@@ -262,6 +264,55 @@ func TestCheckWhenThrottled(t *testing.T) {
 	status, stdout, stderr := clitest.Run(t, p.flags("check")...)
 	if want := "note  throttle   1 of 6 requests were throttled, current concurrency limit 4\n"; status != 0 || !strings.HasSuffix(stdout, want) {
 		t.Errorf("The exit status is %d:\n%s%s", status, stdout, stderr)
+	}
+}
+
+// Ctrl-C is reported as such, not as the failure that it causes, and nothing after
+// it is tried.
+func TestCheckIsInterrupted(t *testing.T) {
+	for step, test := range map[string]struct{ path, want string }{
+		"token":     {tokenPath, "stop  token      interrupted\n"},
+		"customers": {listPath, "stop  mfa        interrupted\n"}, // The MFA check lists customers too.
+		"usage":     {"/v1/customers/c0/usagesummary", "stop  role       interrupted\n"},
+		"budgets":   {recordsPath, "stop  budgets    interrupted\n"},
+	} {
+		t.Run(step, func(t *testing.T) {
+			p := newPartner(t)
+			p.on(listPath, lists("Contoso"))
+			p.on("/v1/customers/c0/usagesummary", says(200, `{"totalCost":1,"currencyCode":"EUR"}`))
+			ctx, interrupt := context.WithCancel(t.Context())
+			hang := make(chan struct{})
+			t.Cleanup(func() { close(hang) })
+			p.on(test.path, func(http.ResponseWriter, *http.Request) {
+				interrupt()
+				<-hang
+			})
+			stdout, stderr := clitest.NewOutput(), clitest.NewOutput()
+			status := cli.Run(ctx, p.flags("check"), stdout, stderr)
+			if status != 130 || stderr.String() != "azure_csp_exporter: error: interrupted\n" {
+				t.Errorf("It ended with status %d and said %q, want 130 and that it was interrupted", status, stderr)
+			}
+			if !strings.HasSuffix(stdout.String(), test.want) || strings.Contains(stdout.String(), "hint") {
+				t.Errorf("It reported\n%s, want %q at the end", stdout, test.want)
+			}
+		})
+	}
+}
+
+// On a terminal the report shows the step that is being performed.
+func TestCheckShowsTheStep(t *testing.T) {
+	p := newPartner(t)
+	p.on(listPath, lists("Contoso"))
+	p.on("/v1/customers/c0/usagesummary", says(200, `{"totalCost":1,"currencyCode":"EUR"}`))
+	tty, seen := terminal(t, 120)
+	if status := cli.Run(t.Context(), p.flags("check"), tty, tty); status != 0 {
+		t.Errorf("It ended with status %d", status)
+	}
+	text := seen()
+	for _, step := range []string{"token", "mfa", "customers", "usage", "budgets"} {
+		if want := "...   " + step + "\r\x1b[K"; !strings.Contains(text, want) {
+			t.Errorf("It never showed %q: %q", want, text)
+		}
 	}
 }
 

@@ -27,8 +27,11 @@ const (
 	exitOK     = 0
 	exitFailed = 1 // the command failed
 	exitUsage  = 2 // the command line is wrong
+
+	exitInterrupted = 130 // 128 + SIGINT, as in shells
 )
 
+// errInterrupted is the error of a command that Ctrl-C ended before it was done.
 var errInterrupted = errors.New("interrupted")
 
 // command is a sub-command with its flags.
@@ -63,9 +66,17 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		if !errors.Is(err, syscall.EPIPE) { // The reader closed the pipe.
 			complain(stderr, err)
 		}
-		return exitFailed
+		return statusOf(err)
 	}
 	return exitOK
+}
+
+// statusOf returns the exit status of a command that returned an error.
+func statusOf(err error) int {
+	if errors.Is(err, errInterrupted) {
+		return exitInterrupted
+	}
+	return exitFailed
 }
 
 // complain prints an error on one line; errors of some libraries span several.

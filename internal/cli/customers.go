@@ -22,6 +22,7 @@ func newCustomers(to *kingpin.CmdClause) *customersCommand {
 	c := &customersCommand{}
 	c.partner.define(to)
 	c.output.define(to, "name", "domain")
+	validate(to, c.partner.check)
 	return c
 }
 

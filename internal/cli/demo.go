@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/alecthomas/kingpin/v2"
+
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
 	"github.com/azure-csp-exporter/azure_csp_exporter/client/simulator"
 )
@@ -27,19 +29,17 @@ type demoCommand struct {
 	backfill time.Duration
 }
 
-func newDemo(to flagger) *demoCommand {
+func newDemo(to *kingpin.CmdClause) *demoCommand {
 	d := &demoCommand{}
 	d.exporter.define(to, defaults{listenAddress: "127.0.0.1:10058", ttl: "30s"})
 	define(to, "backfill", "Print the history of this period, such as 35d, as OpenMetrics for \"promtool tsdb create-blocks-from openmetrics\", and exit.", &d.backfill, backfillPeriod)
+	validate(to, d.exporter.check)
 	return d
 }
 
 func (d *demoCommand) run(ctx context.Context, env *environment) (err error) {
 	if d.backfill > 0 {
 		return newHistory(simulator.Fleet(demoCustomers), (*d.exporter.web.WebListenAddresses)[0], time.Now(), d.backfill).write(env.stdout)
-	}
-	if err := d.exporter.check(); err != nil {
-		return err
 	}
 	folder, err := os.MkdirTemp("", name+"-demo-")
 	if err != nil {

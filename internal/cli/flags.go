@@ -48,6 +48,19 @@ func define[T any](to flagger, flag, help string, into *T, parse func(string) (T
 	return clause
 }
 
+// validate adds checks of combinations of flags to a command. They run before it,
+// and their errors are errors of the command line.
+func validate(to *kingpin.CmdClause, checks ...func() error) {
+	to.Validate(func(*kingpin.CmdClause) error {
+		for _, check := range checks {
+			if err := check(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // duration returns a parser of durations of at least a minimum.
 func duration(least time.Duration) func(string) (time.Duration, error) {
 	return func(text string) (time.Duration, error) {

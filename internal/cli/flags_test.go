@@ -99,6 +99,33 @@ func TestWrongFlagsAreNamed(t *testing.T) {
 	}
 }
 
+// A wrong combination of flags is a wrong command line, whatever the command.
+func TestWrongCombinationsExitWith2(t *testing.T) {
+	for _, command := range []string{"serve", "check", "login", "customers", "usage"} {
+		args := newPartner(t).flags(command)
+		for want, more := range map[string]string{
+			"--partner.client-secret-file and --partner.certificate-file cannot be combined": "--partner.certificate-file=x",
+			"--partner.certificate-key-file needs --partner.certificate-file":                "--partner.certificate-key-file=x",
+		} {
+			checkRun(t, append(slices.Clone(args), more), 2, "", "azure_csp_exporter: error: "+want+", see --help\n")
+		}
+	}
+	checkRun(t, newPartner(t).flags("serve", "--shard=2", "--total-shards=2"), 2, "",
+		"azure_csp_exporter: error: --shard: 2 must be less than --total-shards (2), see --help\n")
+	checkRun(t, []string{"demo", "--cache.max-age=29s"}, 2, "",
+		"azure_csp_exporter: error: --cache.max-age: 29s is less than --cache.ttl (30s); figures would expire before they are refreshed, see --help\n")
+}
+
+// Flags can be read from a file, one per line, with comments, beside others.
+func TestFlagsFromAFile(t *testing.T) {
+	args := spenders(t).flags("usage")
+	file := clitest.Write(t, "# the partner\n"+strings.Join(args[1:], "\n")+"\n")
+	status, stdout, stderr := clitest.Run(t, "usage", "@"+file, "--output=csv", "c4")
+	if status != 0 || stderr != "" || !strings.Contains(stdout, "c4,,ok,EUR,99.994") {
+		t.Errorf("It ended with status %d and said %q and %q", status, stdout, stderr)
+	}
+}
+
 // A regular expression is quoted as it was typed, not as it is compiled.
 func TestWrongExpressionIsQuotedAsTyped(t *testing.T) {
 	for _, flag := range []string{"--customers.include", "--customers.exclude"} {
@@ -119,7 +146,7 @@ func TestWrongCommands(t *testing.T) {
 		"unknown command":     {[]string{"bogus"}, "azure_csp_exporter: error: unexpected bogus, see --help\n"},
 		"a web flag of check": {[]string{"check", "--web.telemetry-path=/x"}, "azure_csp_exporter: error: unknown long flag '--web.telemetry-path', see --help\n"},
 		"a partner of demo":   {[]string{"demo", "--partner.tenant-id=x"}, "azure_csp_exporter: error: unknown long flag '--partner.tenant-id', see --help\n"},
-		"demo's cache":        {[]string{"demo", "--cache.max-age=29s"}, "azure_csp_exporter: error: --cache.max-age: 29s is less than --cache.ttl (30s); figures would expire before they are refreshed\n"},
+		"demo's cache":        {[]string{"demo", "--cache.max-age=29s"}, "azure_csp_exporter: error: --cache.max-age: 29s is less than --cache.ttl (30s); figures would expire before they are refreshed, see --help\n"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

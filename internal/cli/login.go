@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/alecthomas/kingpin/v2"
 	"golang.org/x/term"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
@@ -17,22 +18,23 @@ import (
 
 var (
 	errSignInFailed      = errors.New("sign-in failed; the refresh token file is unchanged")
-	errSignInInterrupted = errors.New("sign-in interrupted; the refresh token file is unchanged")
+	errSignInInterrupted = fmt.Errorf("sign-in %w; the refresh token file is unchanged", errInterrupted)
 )
 
 // loginCommand signs a user in and stores the refresh token.
 type loginCommand struct{ partner partnerFlags }
 
-func newLogin(to flagger) *loginCommand {
+func newLogin(to *kingpin.CmdClause) *loginCommand {
 	l := &loginCommand{}
 	l.partner.define(to)
+	validate(to, l.partner.check)
 	return l
 }
 
 func (l *loginCommand) run(ctx context.Context, env *environment) error {
 	cfg := l.partner.uncheckedConfig()
 	cfg.Logger = env.logger
-	report := &report{w: env.stdout}
+	report := newReport(env.stdout)
 	if err := signIn(ctx, cfg, env.stdout); err != nil {
 		return signInFailure(ctx, err, report)
 	}
@@ -54,7 +56,7 @@ func signInFailure(ctx context.Context, err error, report *report) error {
 	if _, ok := errors.AsType[*client.Error](err); !ok {
 		return flagError(err)
 	}
-	report.fail("sign-in", err)
+	report.fail(ctx, "sign-in", err)
 	return errSignInFailed
 }
 

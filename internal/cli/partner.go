@@ -50,6 +50,17 @@ func (f *partnerFlags) defineOptional(to flagger) (needed []*kingpin.FlagClause)
 	return []*kingpin.FlagClause{tenant, id, token}
 }
 
+// check rejects combinations of flags.
+func (f *partnerFlags) check() error {
+	switch {
+	case f.secretFile != "" && f.certificateFile != "":
+		return errors.New("--partner.client-secret-file and --partner.certificate-file cannot be combined")
+	case f.keyFile != "" && f.certificateFile == "":
+		return errors.New("--partner.certificate-key-file needs --partner.certificate-file")
+	}
+	return nil
+}
+
 // connect returns a client of the partner. It sends no request.
 func (f *partnerFlags) connect(env *environment, concurrency int) (*client.Client, error) {
 	cfg, err := f.config()

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/alecthomas/kingpin/v2"
 	"github.com/go-kit/log/level"
 	"github.com/prometheus/common/version"
 	"github.com/prometheus/exporter-toolkit/web"
@@ -28,17 +29,15 @@ type serveCommand struct {
 	exporter exporterFlags
 }
 
-func newServe(to flagger) *serveCommand {
+func newServe(to *kingpin.CmdClause) *serveCommand {
 	s := &serveCommand{}
 	s.partner.define(to)
 	s.exporter.define(to, defaults{listenAddress: ":10058", ttl: "1h"})
+	validate(to, s.partner.check, s.exporter.check)
 	return s
 }
 
 func (s *serveCommand) run(ctx context.Context, env *environment) error {
-	if err := s.exporter.check(); err != nil {
-		return err
-	}
 	cfg, err := s.partner.config()
 	if err != nil {
 		return err
@@ -104,6 +103,11 @@ func (f *exporterFlags) check() error {
 	if f.shard.Index >= f.shard.Total {
 		return fmt.Errorf("--shard: %d must be less than --total-shards (%d)", f.shard.Index, f.shard.Total)
 	}
+	return nil
+}
+
+// checkWebConfig validates the file of the web configuration, if there is one.
+func (f *exporterFlags) checkWebConfig() error {
 	if *f.web.WebConfigFile == "" {
 		return nil
 	}
@@ -139,7 +143,7 @@ func (f *exporterFlags) checkCacheFile(cfg client.Config) error {
 // serve runs the exporter until the context is done. It calls listening with each
 // address that the server listens on.
 func (f *exporterFlags) serve(ctx context.Context, env *environment, cfg client.Config, listening func(net.Addr)) error {
-	if err := f.checkCacheFile(cfg); err != nil {
+	if err := errors.Join(f.checkWebConfig(), f.checkCacheFile(cfg)); err != nil {
 		return err
 	}
 	api := collector.NewClientMetrics()

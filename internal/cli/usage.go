@@ -38,7 +38,7 @@ func newUsage(to *kingpin.CmdClause) *usageCommand {
 	to.Flag("from-cache", "Read the exporter's --cache.file instead of Partner Center, without credentials.").BoolVar(&cmd.fromCache)
 	to.Flag("cache.file", "Cache file of the exporter, for --from-cache. It is only read.").StringVar(&cmd.cacheFile)
 	to.Arg("customer-id", "Ids of the customers to print. Defaults to all customers.").StringsVar(&cmd.ids)
-	to.Validate(func(*kingpin.CmdClause) error { return cmd.check() })
+	validate(to, cmd.partner.check, cmd.check)
 	return cmd
 }
 

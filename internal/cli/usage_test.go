@@ -352,7 +352,7 @@ func TestUsageIsInterrupted(t *testing.T) {
 	began := time.Now()
 	interrupt()
 	got := <-status
-	if got != 1 || stdout.String() != "" || stderr.String() != "azure_csp_exporter: error: interrupted\n" || time.Since(began) > clitest.Patience/4 {
+	if got != 130 || stdout.String() != "" || stderr.String() != "azure_csp_exporter: error: interrupted\n" || time.Since(began) > clitest.Patience/4 {
 		t.Errorf("It ended with status %d after %v and said %q and %q", got, time.Since(began), stdout, stderr)
 	}
 }

@@ -211,6 +211,7 @@ func (c *Cache) restore(s *saved, now time.Time) {
 			failures:     min(max(saved.Failures, 0), manyFailures),
 		}
 	}
+	c.usageDenied = c.deniesUsage()
 }
 
 func earlier(a, b time.Time) time.Time {

@@ -12,6 +12,8 @@ var (
 		"Whether the last refresh got a token and listed the customers.")
 	customersMissing = desc("", "customers_missing",
 		"Known customers that the last list of customers lacks, while that list is not yet believed; 0 else.")
+	usageAccessible = desc("", "usage_accessible",
+		"Whether the partner may read usage: 0 while more than half of the customers with figures fail for lack of permission.")
 	refreshSuccess = desc("refresh", "last_success_timestamp_seconds",
 		"When the last whole refresh ended, in seconds since the epoch.")
 	refreshDuration = desc("refresh", "duration_seconds",
@@ -42,7 +44,7 @@ func NewStatsCollector(cache *cache.Cache) *StatsCollector { return &StatsCollec
 // Describe implements [prometheus.Collector].
 func (h *StatsCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		up, customersMissing, refreshSuccess, refreshDuration, cacheLookups, cacheHits, concurrencyLimit, refreshTokenIssued, certificateExpiry, errorsTotal,
+		up, customersMissing, usageAccessible, refreshSuccess, refreshDuration, cacheLookups, cacheHits, concurrencyLimit, refreshTokenIssued, certificateExpiry, errorsTotal,
 	} {
 		ch <- d
 	}
@@ -56,6 +58,7 @@ func (h *StatsCollector) Collect(ch chan<- prometheus.Metric) {
 func collectStats(ch chan<- prometheus.Metric, h cache.Stats) {
 	gauge(ch, up, boolean(h.Up))
 	gauge(ch, customersMissing, float64(h.Missing))
+	gauge(ch, usageAccessible, boolean(h.UsageAccessible))
 	gauge(ch, concurrencyLimit, float64(h.ConcurrencyLimit))
 	count(ch, cacheLookups, float64(h.Lookups))
 	count(ch, cacheHits, float64(h.Hits))

@@ -114,16 +114,19 @@ func jittered(ttl time.Duration) time.Duration { return ttl - jitter(ttl/10) }
 // keeps failing.
 const firstRetryDelay = 5 * time.Second
 
+// manyFailures is a number of failures after which the delay is the TTL: doubled as
+// often, firstRetryDelay is longer than any TTL.
+const manyFailures = 20
+
 // distance returns how long a customer is left alone after so many failures:
 // not at all after the first, and then ever longer up to the TTL. Nothing but a
 // person can mend a permanent failure, so that it is not worth another call
 // before the TTL.
 func retryDelay(err error, failures int, ttl time.Duration) time.Duration {
-	const manyFailures = 20 // twice firstDistance as often is longer than any TTL
 	switch {
 	case isPermanent(err) || failures > manyFailures:
 		return jittered(ttl)
-	case failures == 1:
+	case failures <= 1:
 		return 0
 	}
 	return jittered(min(firstRetryDelay<<(failures-2), ttl))

@@ -51,11 +51,28 @@ func (c *Cache) finish(began time.Time, listErr, stopped error, answers result) 
 		c.heldUntil = now.Add(c.cfg.TTL)
 	}
 	c.ready = c.ready || c.listed && !c.pending()
-	if c.listed && stopped == nil && answers.good() {
+	c.usageDenied = c.deniesUsage()
+	if c.listed && stopped == nil && answers.good() && !c.usageDenied {
 		c.lastSuccessAt, c.lastDuration = now, now.Sub(began)
 	}
 	c.failure = cmp.Or(stopped, listErr)
 	c.logCauses()
+}
+
+// deniesUsage reports whether more than half of the customers with figures are denied
+// to the partner: the partner has lost its role then, not each customer its relationship.
+func (c *Cache) deniesUsage() bool {
+	known, denied := 0, 0
+	for _, e := range c.entries {
+		if e.figures == nil {
+			continue
+		}
+		known++
+		if e.status == StatusNoAccess || client.ReasonOf(e.err) == client.ReasonPermission {
+			denied++
+		}
+	}
+	return 2*denied > known
 }
 
 // pending reports whether a customer has never been fetched.

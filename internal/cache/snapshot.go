@@ -26,6 +26,9 @@ type Stats struct {
 	// Missing is the number of known customers that the last list lacks, while the
 	// list is not yet believed; 0 else.
 	Missing int
+	// UsageAccessible is false while more than half of the customers with figures are
+	// denied to the partner.
+	UsageAccessible bool
 	// LastSuccess is when the last whole refresh ended, zero before the first.
 	LastSuccess time.Time
 	// LastDuration is how long it took.
@@ -88,6 +91,7 @@ func (c *Cache) health() Stats {
 	return Stats{
 		Up:                 c.listed,
 		Missing:            c.missing,
+		UsageAccessible:    !c.usageDenied,
 		LastSuccess:        c.lastSuccessAt,
 		LastDuration:       c.lastDuration,
 		RefreshTokenIssued: c.source.RefreshTokenIssued(),

@@ -115,11 +115,16 @@ func decodeSaved(content []byte, owner string) (*saved, error) {
 		return nil, fmt.Errorf("it belongs to %.100q, not to %q", s.Owner, owner)
 	}
 	for i := range s.Customers {
-		if c := &s.Customers[i]; c.Customer.ID == "" || !slices.Contains(Statuses(), c.Status) {
+		if !s.Customers[i].isValid() {
 			return nil, fmt.Errorf("its customer %d makes no sense", i)
 		}
 	}
 	return &s, nil
+}
+
+// isValid reports whether the record is one that an exporter writes.
+func (s *savedCustomer) isValid() bool {
+	return s.Customer.ID != "" && slices.Contains(Statuses(), s.Status) && (s.Status != StatusOK || s.Figures != nil)
 }
 
 // write replaces the file. A failure costs a warning, one for as long as it
@@ -185,7 +190,7 @@ func (c *Cache) restore(s *saved, now time.Time) {
 		}
 		return t
 	}
-	c.listed, c.lastSuccessAt, c.lastDuration, c.listDueAt = s.Up, earlier(s.Success, now), s.Took, sane(s.ListDue)
+	c.listed, c.lastSuccessAt, c.lastDuration, c.listDueAt = s.Up, earlier(s.Success, now), max(s.Took, 0), sane(s.ListDue)
 	c.ready = s.Ready
 	c.missing, c.suspectedAt = max(s.Missing, 0), earlier(s.SuspectedAt, now)
 	if s.Selection != c.cfg.selection() {
@@ -203,9 +208,10 @@ func (c *Cache) restore(s *saved, now time.Time) {
 			attemptedAt:  earlier(saved.Asked, now),
 			summarizedAt: earlier(saved.Summarized, now),
 			retryAt:      sane(saved.Due),
-			failures:     max(saved.Failures, 0),
+			failures:     min(max(saved.Failures, 0), manyFailures),
 		}
 	}
+	c.usageDenied = c.deniesUsage()
 }
 
 func earlier(a, b time.Time) time.Time {

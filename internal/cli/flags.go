@@ -149,8 +149,10 @@ type outputFlags struct {
 }
 
 func (f *outputFlags) define(to *kingpin.CmdClause, orders ...string) {
-	define(to, "output", "Output format: table, json (one array) or csv. Only a table keeps all rows in memory.", &f.format, oneOf(output.Table, output.JSON, output.CSV)).Default(output.Table)
-	define(to, "sort", "Order of the rows: "+strings.Join(orders, ", ")+". Sorting keeps all rows in memory. By default, rows are printed as they arrive, in Partner Center's order.", &f.sort, oneOf(orders...))
+	define(to, "output", "Output format: table, json (one array) or csv. "+
+		"Only a table keeps all rows in memory.", &f.format, oneOf(output.Table, output.JSON, output.CSV)).Default(output.Table)
+	define(to, "sort", "Order of the rows: "+strings.Join(orders, ", ")+". "+
+		"Sorting keeps all rows in memory. By default, rows are printed as they arrive, in Partner Center's order.", &f.sort, oneOf(orders...))
 	define(to, "name", "Only customers whose name contains a match of this regular expression (RE2), ignoring case.", &f.name, unanchored)
 }
 

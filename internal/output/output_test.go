@@ -177,7 +177,7 @@ func TestWriteErrors(t *testing.T) {
 func TestFormats(t *testing.T) {
 	amount := -1.5
 	for format, want := range map[string]string{
-		Table: "NAME  CODE  SECOND NAME\na           a\nb     EUR   b\n",
+		Table: "NAME  CODE  SECOND NAME\na           a\nb     EUR   b\n", //nolint:dupword // A table has columns.
 		JSON:  "[\n  {\"name\": \"a\", \"code\": \"\", \"amount\": null},\n  {\"name\": \"b\", \"code\": \"EUR\", \"amount\": -1.5}\n]\n",
 		CSV:   "name,code,amount\na,,\nb,EUR,-1.5\n",
 	} {

@@ -19,16 +19,17 @@ import (
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cli"
 )
 
-// patience is how long a test waits for what has to come, on any machine.
+// Patience is how long a test waits for what has to come, on any machine.
 const Patience = 20 * time.Second
 
-// output keeps what a program prints, and lets a test wait for a part of it.
+// Output keeps what a program prints, and lets a test wait for a part of it.
 type Output struct {
 	mu    sync.Mutex
 	text  strings.Builder
 	grown chan struct{} // closed at the next write
 }
 
+// NewOutput returns an empty output.
 func NewOutput() *Output { return &Output{grown: make(chan struct{})} }
 
 func (o *Output) Write(p []byte) (int, error) {
@@ -50,7 +51,7 @@ func (o *Output) Read() (text string, grown <-chan struct{}) {
 	return o.text.String(), o.grown
 }
 
-// await waits until the output matches, and returns the match's groups.
+// Await waits until the output matches, and returns the match's groups.
 func (o *Output) Await(t *testing.T, pattern string) []string {
 	t.Helper()
 	re, timeout := regexp.MustCompile(pattern), time.After(Patience)
@@ -67,7 +68,7 @@ func (o *Output) Await(t *testing.T, pattern string) []string {
 	}
 }
 
-// program is an exporter at work.
+// Program is an exporter at work.
 type Program struct {
 	t              *testing.T
 	URL            string
@@ -76,7 +77,7 @@ type Program struct {
 	Stop func()
 }
 
-// start runs the program on a free port until the test ends or stops it.
+// Start runs the program on a free port until the test ends or stops it.
 func Start(t *testing.T, args ...string) *Program {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -99,31 +100,32 @@ func Start(t *testing.T, args ...string) *Program {
 	return p
 }
 
-// answer is what a program said to a request.
+// Response is a response of a program.
 type Response struct {
 	Status int
 	Header http.Header
 	Body   string
 }
 
-// ask sends a request with headers given as "Name: value". It may be called by
+// Send sends a request with headers given as "Name: value". It may be called by
 // any goroutine.
 func (p *Program) Send(method, path string, headers ...string) Response {
 	p.t.Helper()
 	return Send(p.t, &http.Transport{}, method, p.URL+path, headers...)
 }
 
+// Get sends a GET request.
 func (p *Program) Get(path string) Response {
 	p.t.Helper()
 	return p.Send(http.MethodGet, path)
 }
 
-// send keeps no connection and undoes no compression. Without an answer it fails
+// Send keeps no connection and undoes no compression. Without an answer it fails
 // the test.
 func Send(t *testing.T, transport *http.Transport, method, url string, headers ...string) Response {
 	t.Helper()
 	transport.DisableKeepAlives, transport.DisableCompression = true, true
-	req, err := http.NewRequestWithContext(t.Context(), method, url, nil)
+	req, err := http.NewRequestWithContext(t.Context(), method, url, nil) //nolint:forbidigo // A test requests what the program serves.
 	if err != nil {
 		t.Error(err)
 		return Response{}
@@ -145,7 +147,7 @@ func Send(t *testing.T, transport *http.Transport, method, url string, headers .
 	return Response{resp.StatusCode, resp.Header, string(body)}
 }
 
-// series returns the lines of an exposition that begin so.
+// Series returns the lines of an exposition that begin so.
 func (a Response) Series(prefix string) []string {
 	var lines []string
 	for line := range strings.Lines(a.Body) {
@@ -156,12 +158,13 @@ func (a Response) Series(prefix string) []string {
 	return lines
 }
 
-// run runs a program that ends by itself.
+// Run runs a program that ends by itself.
 func Run(t *testing.T, args ...string) (status int, stdout, stderr string) {
 	t.Helper()
 	return RunFor(t, Patience, args...)
 }
 
+// RunFor is Run with a limit of its own.
 func RunFor(t *testing.T, longest time.Duration, args ...string) (status int, stdout, stderr string) {
 	t.Helper()
 	var out, errs strings.Builder
@@ -174,7 +177,7 @@ func RunFor(t *testing.T, longest time.Duration, args ...string) (status int, st
 	return status, out.String(), errs.String()
 }
 
-// write returns the name of a new file in a folder of the test's own.
+// Write returns the name of a new file in a folder of the test's own.
 func Write(t *testing.T, content string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "file")

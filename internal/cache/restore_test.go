@@ -38,15 +38,22 @@ func TestFileWithoutFiguresIsSetAside(t *testing.T) {
 	})
 }
 
+// A failing customer is left alone for the retry delay, whatever number of failures
+// the file states.
 func TestFileWithAbsurdFailures(t *testing.T) {
-	for _, failures := range []string{"9223372036854775807", "-9223372036854775808"} {
+	for failures, want := range map[string]int{
+		"9223372036854775807":  2, // once each, and not before the TTL
+		"-9223372036854775808": 4, // the second attempt follows at once, as after a first failure
+	} {
 		synctest.Test(t, func(t *testing.T) {
 			source := cachetest.New(2)
 			source.FailWith(cachetest.ErrServer)
 			c, _ := restoredWith(t, source, `"status":"error","failures":`+failures)
-			cachetest.Scrape(t, c)
-			if got := cachetest.Status(c, "id-0000"); got != cache.StatusError {
-				t.Errorf("the status is %s, want error", got)
+			for range 5 {
+				cachetest.Scrape(t, c)
+			}
+			if _, asked := source.TakeCalls(); len(asked) != want {
+				t.Errorf("after %s failures, %d requests in five scrapes, want %d", failures, len(asked), want)
 			}
 		})
 	}

@@ -84,10 +84,14 @@ func (w wireCustomer) id() string {
 	return w.CompanyProfile.TenantID
 }
 
-// check reports an item without an id: a list that has one is not to be believed.
+// check returns an error for an item without an id, or with one that no request can be
+// about: a list that has such an item is a bad response.
 func (w wireCustomer) check() error {
-	if strings.TrimSpace(w.id()) == "" {
+	switch strings.TrimSpace(w.id()) {
+	case "":
 		return errNoID
+	case ".", "..":
+		return errDotID
 	}
 	return nil
 }

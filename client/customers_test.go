@@ -257,6 +257,8 @@ func TestListThatLies(t *testing.T) {
 		"two, and claims three":   `{"totalCount":3,"items":[{"id":"a"},{"id":"b"}]}`,
 		"null items":              `{"items":[null,null]}`,
 		"an item without an id":   `{"items":[{"id":"a"},{}]}`,
+		"the id of a folder":      `{"items":[{"id":"a"},{"id":".."}]}`,
+		"the id of this folder":   `{"items":[{"id":"."}]}`,
 		"an item with a blank id": `{"items":[{"id":" "}]}`,
 		"an error with items":     `{"code":"900150","description":"no","items":[]}`,
 		"an error of number type": `{"code":2000,"items":[{"id":"a"}]}`,
@@ -271,9 +273,16 @@ func TestListThatLies(t *testing.T) {
 			}
 		})
 	}
-	s := newServer(t)
-	s.on("/v1/customers", answer(200, `{"totalCount":0,"items":[]}`))
-	if customers, err := s.client().Customers(t.Context()); len(customers) != 0 || err != nil {
-		t.Errorf("got %v and %v, want an empty list", customers, err)
+	for body, want := range map[string]int{
+		`{"totalCount":0,"items":[]}`:                0,
+		`{"totalCount":"many","items":[{"id":"a"}]}`: 1,
+		`{"totalCount":null,"items":[{"id":"a"}]}`:   1,
+		`{"totalCount":1,"items":[{"id":"a..b"}]}`:   1,
+	} {
+		s := newServer(t)
+		s.on("/v1/customers", answer(200, body))
+		if customers, err := s.client().Customers(t.Context()); len(customers) != want || err != nil {
+			t.Errorf("%s: got %v and %v, want %d customers", body, customers, err, want)
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -92,12 +93,15 @@ type page[T any] struct {
 		} `json:"next"`
 	} `json:"links"`
 	ContinuationToken string `json:"continuationToken"`
-	// TotalCount is the number of items that the list claims to have, 0 where it
-	// does not state it.
-	TotalCount int `json:"totalCount"`
+	// TotalCount is the number of items that the list claims to have. A form that is
+	// not documented claims nothing.
+	TotalCount json.RawMessage `json:"totalCount"`
 	// Code is there in an error, which has no items to be believed.
 	Code json.RawMessage `json:"code"`
 }
+
+// errDotID is returned for an id that would change the path of its request.
+var errDotID = errors.New("the id is a part of a path")
 
 var errNoID = errors.New("the id is missing")
 
@@ -134,8 +138,9 @@ func checkItem(item any) error {
 // Samples show records that claim more than they have, so that of these only an empty
 // list is suspect.
 func (p *page[T]) checkWhole(endpoint Endpoint) error {
-	if p.TotalCount > len(p.Items) && (len(p.Items) == 0 || endpoint == EndpointCustomers) {
-		return fmt.Errorf("the list claims %d items and has %d", p.TotalCount, len(p.Items))
+	claimed, err := strconv.Atoi(string(p.TotalCount))
+	if err == nil && claimed > len(p.Items) && (len(p.Items) == 0 || endpoint == EndpointCustomers) {
+		return fmt.Errorf("the list claims %d items and has %d", claimed, len(p.Items))
 	}
 	return nil
 }

@@ -117,3 +117,27 @@ func TestSuspectListAcrossARestart(t *testing.T) {
 		}
 	})
 }
+
+// A list of other customers only, as of another partner, is suspect as well. Its
+// customers are added, and removed again when the list was wrong.
+func TestListOfOtherCustomers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := cachetest.New(24)
+		all := source.Customers
+		source.Customers = all[:12]
+		c, _ := cachetest.NewCache(t, source)
+		cachetest.Scrape(t, c)
+		source.Change(func(s *cachetest.Source) { s.Customers = all[12:] })
+		pass(time.Hour)
+		cachetest.Scrape(t, c)
+		if got := len(cachetest.Costs(c)); got != 24 || c.Stats().Missing != 12 {
+			t.Errorf("%d customers, %d missing, want 24 and 12", got, c.Stats().Missing)
+		}
+		source.Change(func(s *cachetest.Source) { s.Customers = all[:12] })
+		pass(time.Minute)
+		cachetest.Scrape(t, c)
+		if got := len(cachetest.Costs(c)); got != 12 || c.Stats().Missing != 0 || cachetest.Status(c, "id-0000") != "ok" {
+			t.Errorf("%d customers, %d missing, want the 12 first ones and 0", got, c.Stats().Missing)
+		}
+	})
+}

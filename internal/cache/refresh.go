@@ -89,6 +89,7 @@ func (c *Cache) pending() bool {
 func (c *Cache) list(fetches *fetcher) error {
 	c.mu.Lock()
 	due := !time.Now().Before(c.listDueAt)
+	known := slices.Collect(maps.Keys(c.entries))
 	c.mu.Unlock()
 	if !due {
 		return nil
@@ -107,7 +108,7 @@ func (c *Cache) list(fetches *fetcher) error {
 	now := time.Now()
 	suspect := false
 	if err == nil {
-		suspect = c.removeUnlisted(listed, now)
+		suspect = c.removeUnlisted(known, listed, now)
 	} else {
 		c.errors[client.ReasonOf(err)]++
 	}
@@ -131,19 +132,21 @@ const (
 )
 
 // removeUnlisted removes the customers that a complete list lacks, and reports
-// whether the list is suspect and has removed none. The caller holds the mutex.
-func (c *Cache) removeUnlisted(listed map[string]bool, now time.Time) (suspect bool) {
+// whether the list is suspect and has removed none. Known are the customers from before
+// the list, so that one of other customers only is suspect too. The caller holds the
+// mutex.
+func (c *Cache) removeUnlisted(known []string, listed map[string]bool, now time.Time) (suspect bool) {
 	missing := 0
-	for id := range c.entries {
+	for _, id := range known {
 		if !listed[id] {
 			missing++
 		}
 	}
-	if isSuspect(missing, len(c.entries)) && !c.confirmsSuspicion(now) {
+	if isSuspect(missing, len(known)) && !c.confirmsSuspicion(now) {
 		if c.missing == 0 {
 			c.suspectedAt = now
 			_ = level.Warn(c.cfg.Logger).Log("msg", "the list lacks most known customers: keeping them until another list confirms it",
-				"missing", missing, "known", len(c.entries))
+				"missing", missing, "known", len(known))
 		}
 		c.missing = missing
 		return true

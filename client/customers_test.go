@@ -261,6 +261,7 @@ func TestListThatLies(t *testing.T) {
 		"the id of this folder":   `{"items":[{"id":"."}]}`,
 		"an item with a blank id": `{"items":[{"id":" "}]}`,
 		"an error with items":     `{"code":"900150","description":"no","items":[]}`,
+		"an error with a name":    `{"code":"UserNotFound","items":[]}`,
 		"an error of number type": `{"code":2000,"items":[{"id":"a"}]}`,
 		"no items at all":         `{"totalCount":0}`,
 	} {

@@ -115,8 +115,8 @@ func decodePage[T any](body []byte) (page[T], error) {
 	if p.Items == nil {
 		return p, errNoItems
 	}
-	if code := decodeCode(p.Code); code != "" {
-		return p, fmt.Errorf("the list is an error with code %s", code)
+	if code := strings.Trim(string(p.Code), `"`); code != "" && code != "null" {
+		return p, fmt.Errorf("the list is an error with code %q", decodeCode(p.Code))
 	}
 	for i := range p.Items {
 		if err := checkItem(&p.Items[i]); err != nil {

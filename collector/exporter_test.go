@@ -105,7 +105,7 @@ azure_csp_refresh_last_success_timestamp_seconds 9.46684802e+08
 # HELP azure_csp_up Whether the last refresh got a token and listed the customers.
 # TYPE azure_csp_up gauge
 azure_csp_up 1
-# HELP azure_csp_usage_accessible Whether the partner may read usage: 0 while more than half of the customers with figures fail for lack of permission.
+# HELP azure_csp_usage_accessible Whether the partner may read usage: 0 while more than half of the fetched customers fail for lack of permission, other than by an ended relationship.
 # TYPE azure_csp_usage_accessible gauge
 azure_csp_usage_accessible 1
 `

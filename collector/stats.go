@@ -13,7 +13,7 @@ var (
 	customersMissing = desc("", "customers_missing",
 		"Known customers that the last list of customers lacks, while that list is not yet believed; 0 else.")
 	usageAccessible = desc("", "usage_accessible",
-		"Whether the partner may read usage: 0 while more than half of the customers with figures fail for lack of permission.")
+		"Whether the partner may read usage: 0 while more than half of the fetched customers fail for lack of permission, other than by an ended relationship.")
 	refreshSuccess = desc("refresh", "last_success_timestamp_seconds",
 		"When the last whole refresh ended, in seconds since the epoch.")
 	refreshDuration = desc("refresh", "duration_seconds",

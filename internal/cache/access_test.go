@@ -1,6 +1,7 @@
 package cache_test
 
 import (
+	"path/filepath"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -39,6 +40,40 @@ func TestLostRoleIsNoSuccess(t *testing.T) {
 				}
 				if got := len(cachetest.Costs(c)); got != 4 {
 					t.Errorf("%d customers with figures, want 4", got)
+				}
+			})
+		})
+	}
+}
+
+// A relationship that ended is the customer's own, and a customer without usage is no
+// denied one. A role that was missing from the start is the partner's.
+func TestWhoseDenialItIs(t *testing.T) {
+	ended := cachetest.APIError(403, client.CodeNoRelationship, client.ReasonPermission)
+	role := cachetest.APIError(403, "900150", client.ReasonPermission)
+	for name, test := range map[string]struct {
+		usage      func(id string) error
+		accessible bool
+	}{
+		"all relationships ended":        {func(string) error { return ended }, true},
+		"one denied, the rest unused":    {func(id string) error { return map[bool]error{true: role, false: cachetest.ErrNoUsage}[id == "id-0000"] }, true},
+		"one unused, the rest denied":    {func(id string) error { return map[bool]error{false: role, true: cachetest.ErrNoUsage}[id == "id-0000"] }, false},
+		"all denied, and never anything": {func(string) error { return role }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				source := cachetest.New(50)
+				source.Usage = func(id string) (client.UsageSummary, error) { return client.UsageSummary{}, test.usage(id) }
+				path := filepath.Join(t.TempDir(), "cache.json")
+				c, _ := cachetest.NewCache(t, source, inFile(path))
+				cachetest.Scrape(t, c)
+				if got := c.Stats().UsageAccessible; got != test.accessible {
+					t.Errorf("the usage is accessible: %v, want %v", got, test.accessible)
+				}
+				c.Close()
+				restarted, _ := cachetest.NewCache(t, source, inFile(path))
+				if got := restarted.Stats().UsageAccessible; got != test.accessible {
+					t.Errorf("the usage is accessible after a restart: %v, want %v", got, test.accessible)
 				}
 			})
 		})

@@ -84,7 +84,7 @@ type Cache struct {
 	nextDueAt     time.Time         // when a refresh is due, zero if that is to be worked out again
 	running       chan struct{}     // closed at the end of the refresh under way, nil without one
 	listDueAt     time.Time         // from when the list of customers is fetched again
-	missing       int               // known customers that a suspect list lacks, 0 if the last list was not
+	missing       map[string]bool   // known customers that suspect lists lack, kept until another list confirms it
 	suspectedAt   time.Time         // when the first of the suspect lists was read
 	listed        bool              // whether the last attempt to list succeeded
 	usageDenied   bool              // whether most customers with figures are denied

@@ -7,6 +7,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/azure-csp-exporter/azure_csp_exporter/client"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache"
+
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache/cachetest"
 )
 
@@ -138,6 +141,67 @@ func TestListOfOtherCustomers(t *testing.T) {
 		cachetest.Scrape(t, c)
 		if got := len(cachetest.Costs(c)); got != 12 || c.Stats().Missing != 0 || cachetest.Status(c, "id-0000") != "ok" {
 			t.Errorf("%d customers, %d missing, want the 12 first ones and 0", got, c.Stats().Missing)
+		}
+	})
+}
+
+// Each customer is removed only when two lists lack it: lists that disagree prove one
+// another wrong.
+func TestSuspectListsThatDisagree(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := cachetest.New(12)
+		all := source.Customers
+		c, _ := cachetest.NewCache(t, source)
+		cachetest.Scrape(t, c)
+		for _, list := range [][]client.Customer{all[:5], all[7:]} {
+			source.Change(func(s *cachetest.Source) { s.Customers = list })
+			pass(time.Hour)
+			cachetest.Scrape(t, c)
+		}
+		// The customers 5 and 6 are in neither list.
+		if got := len(cachetest.Costs(c)); got != 10 || cachetest.Status(c, "id-0004") != "ok" || cachetest.Status(c, "id-0005") != "absent" {
+			t.Errorf("%d customers, want all but two", got)
+		}
+	})
+}
+
+// A suspicion ends for the customers that a list shows, even one without an end.
+func TestSuspicionEndsWithAnyList(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := cachetest.New(12)
+		all := source.Customers
+		c, _ := cachetest.NewCache(t, source)
+		cachetest.Scrape(t, c)
+		scrapeList := func(customers []client.Customer, err error) {
+			source.Change(func(s *cachetest.Source) { s.Customers, s.ListErr = customers, err })
+			pass(time.Hour)
+			cachetest.Scrape(t, c)
+		}
+		scrapeList(nil, nil)
+		scrapeList(all, &client.Error{Endpoint: client.EndpointCustomers, Reason: client.ReasonDecode, Err: client.ErrTruncated})
+		if got := c.Stats().Missing; got != 0 {
+			t.Errorf("%d are missing after a list that shows them, want 0", got)
+		}
+		scrapeList(nil, nil)
+		if got := len(cachetest.Costs(c)); got != 12 {
+			t.Errorf("%d customers after the first of the new suspect lists, want 12", got)
+		}
+	})
+}
+
+// A short TTL does not shorten the time between the two lists.
+func TestSuspectListsAreAMinuteApart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := cachetest.New(12)
+		c, _ := cachetest.NewCache(t, source, func(c *cache.Config) { c.TTL = 0 })
+		cachetest.Scrape(t, c)
+		source.Change(func(s *cachetest.Source) { s.Customers = nil })
+		for _, want := range []int{12, 12, 12, 0} {
+			pass(20 * time.Second)
+			cachetest.Scrape(t, c)
+			if got := len(cachetest.Costs(c)); got != want {
+				t.Errorf("%d customers, want %d", got, want)
+			}
 		}
 	})
 }

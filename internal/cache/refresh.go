@@ -62,20 +62,21 @@ func (c *Cache) finish(began time.Time, listErr, stopped error, answers result) 
 // isAccessible reports whether the customers are listed and their usage is not denied.
 func (c *Cache) isAccessible() bool { return c.listed && !c.usageDenied }
 
-// deniesUsage reports whether more than half of the customers with figures are denied
-// to the partner: the partner has lost its role then, not each customer its relationship.
+// deniesUsage reports whether more than half of the customers that were fetched are
+// denied to the partner, other than by the end of their relationship: the user has lost
+// its role then. A customer without usage is not denied.
 func (c *Cache) deniesUsage() bool {
-	known, denied := 0, 0
+	fetched, denied := 0, 0
 	for _, e := range c.entries {
-		if e.figures == nil {
+		if e.status == StatusPending && e.err == nil {
 			continue
 		}
-		known++
-		if e.status == StatusNoAccess || client.ReasonOf(e.err) == client.ReasonPermission {
+		fetched++
+		if refused, ok := errors.AsType[*client.Error](e.err); ok && refused.Reason == client.ReasonPermission && refused.Code != client.CodeNoRelationship {
 			denied++
 		}
 	}
-	return 2*denied > known
+	return 2*denied > fetched
 }
 
 // pending reports whether a customer has never been fetched.
@@ -124,48 +125,59 @@ func (c *Cache) list(fetches *fetcher) error {
 }
 
 // A list that lacks all known customers, or more than half of at least manyCustomers,
-// is suspect: it removes no customer until a second list, requested suspectDelay
-// later, lacks them too.
+// is suspect: it removes no customer until another list, suspectDelay later or more,
+// lacks the same one.
 const (
 	suspectDelay  = time.Minute
 	manyCustomers = 10
 )
 
 // removeUnlisted removes the customers that a complete list lacks, and reports
-// whether the list is suspect and has removed none. Known are the customers from before
-// the list, so that one of other customers only is suspect too. The caller holds the
-// mutex.
+// whether it has kept some, since the list is suspect. Known are the customers from
+// before the list, so that one of other customers only is suspect too. The caller holds
+// the mutex.
 func (c *Cache) removeUnlisted(known []string, listed map[string]bool, now time.Time) (suspect bool) {
-	missing := 0
-	for _, id := range known {
-		if !listed[id] {
-			missing++
-		}
+	missing := slices.DeleteFunc(slices.Clone(known), func(id string) bool { return listed[id] })
+	if !isSuspect(len(missing), len(known)) {
+		c.missing = nil
+		maps.DeleteFunc(c.entries, func(id string, _ *entry) bool { return !listed[id] })
+		return false
 	}
-	if isSuspect(missing, len(known)) && !c.confirmsSuspicion(now) {
-		if c.missing == 0 {
-			c.suspectedAt = now
-			_ = level.Warn(c.cfg.Logger).Log("msg", "the list lacks most known customers: keeping them until another list confirms it",
-				"missing", missing, "known", len(known))
-		}
-		c.missing = missing
-		return true
+	if len(c.missing) == 0 {
+		c.suspectedAt = now
+		_ = level.Warn(c.cfg.Logger).Log("msg", "the list lacks most known customers: keeping them until another list confirms it",
+			"missing", len(missing), "known", len(known))
 	}
-	c.missing = 0
-	maps.DeleteFunc(c.entries, func(id string, _ *entry) bool { return !listed[id] })
-	return false
+	if now.Sub(c.suspectedAt) >= suspectDelay {
+		missing = slices.DeleteFunc(missing, c.removeIfMissing)
+		c.suspectedAt = now
+	}
+	c.missing = idSet(missing)
+	return len(missing) > 0
+}
+
+// removeIfMissing removes a customer that an earlier list lacked too, and reports
+// whether it did.
+func (c *Cache) removeIfMissing(id string) bool {
+	if !c.missing[id] {
+		return false
+	}
+	delete(c.entries, id)
+	return true
+}
+
+func idSet(ids []string) map[string]bool {
+	set := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		set[id] = true
+	}
+	return set
 }
 
 // isSuspect reports whether a list that lacks so many of the known customers is more
 // likely wrong than true.
 func isSuspect(missing, known int) bool {
 	return missing > 0 && (missing == known || known >= manyCustomers && 2*missing > known)
-}
-
-// confirmsSuspicion reports whether an earlier list was suspect too, long enough ago
-// to be another list.
-func (c *Cache) confirmsSuspicion(now time.Time) bool {
-	return c.missing > 0 && now.Sub(c.suspectedAt) >= min(suspectDelay, c.cfg.TTL)
 }
 
 // merge takes over a page of customers, adds them to those listed, and returns
@@ -181,6 +193,7 @@ func (c *Cache) merge(page []client.Customer, listed map[string]bool) []*entry {
 		customer.Name, customer.Domain, customer.Relationship = clean(customer.Name), clean(customer.Domain), clean(customer.Relationship)
 		id := client.CanonicalID(customer.ID)
 		listed[id] = true
+		delete(c.missing, id)
 		if c.entries[id] == nil {
 			c.entries[id] = &entry{status: StatusPending}
 			newcomers = append(newcomers, c.entries[id])

@@ -90,7 +90,7 @@ func (c *Cache) Stats() Stats {
 func (c *Cache) health() Stats {
 	return Stats{
 		Up:                 c.listed,
-		Missing:            c.missing,
+		Missing:            len(c.missing),
 		UsageAccessible:    !c.usageDenied,
 		LastSuccess:        c.lastSuccessAt,
 		LastDuration:       c.lastDuration,

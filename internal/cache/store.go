@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
 	"sync"
@@ -31,8 +32,9 @@ type saved struct {
 	Ready     bool      `json:"ready"`
 	ListDue   time.Time `json:"list_due"`
 	// Missing and SuspectedAt are of a list that is not yet believed.
-	Missing     int             `json:"missing,omitempty"`
+	Missing     []string        `json:"missing,omitempty"`
 	SuspectedAt time.Time       `json:"suspected_at,omitzero"`
+	UsageDenied bool            `json:"usage_denied,omitempty"`
 	Success     time.Time       `json:"last_success"`
 	Took        time.Duration   `json:"duration_ns"`
 	Customers   []savedCustomer `json:"customers"`
@@ -168,7 +170,11 @@ func (c *Cache) saved() *saved {
 	if c.listDueAt.IsZero() && len(c.entries) == 0 {
 		return nil
 	}
-	s := &saved{Selection: c.cfg.selection(), Ready: c.ready, Up: c.listed, ListDue: c.listDueAt, Missing: c.missing, SuspectedAt: c.suspectedAt, Success: c.lastSuccessAt, Took: c.lastDuration}
+	s := &saved{
+		Selection: c.cfg.selection(), Ready: c.ready, Up: c.listed, ListDue: c.listDueAt,
+		Missing: slices.Sorted(maps.Keys(c.missing)), SuspectedAt: c.suspectedAt, UsageDenied: c.usageDenied,
+		Success: c.lastSuccessAt, Took: c.lastDuration,
+	}
 	for _, e := range c.entries {
 		s.Customers = append(s.Customers, savedCustomer{
 			Customer: e.customer, Status: e.status, Figures: e.figures,
@@ -192,7 +198,8 @@ func (c *Cache) restore(s *saved, now time.Time) {
 	}
 	c.listed, c.lastSuccessAt, c.lastDuration, c.listDueAt = s.Up, earlier(s.Success, now), max(s.Took, 0), sane(s.ListDue)
 	c.ready = s.Ready
-	c.missing, c.suspectedAt = max(s.Missing, 0), earlier(s.SuspectedAt, now)
+	c.usageDenied = s.UsageDenied
+	c.missing, c.suspectedAt = idSet(s.Missing), earlier(s.SuspectedAt, now)
 	if s.Selection != c.cfg.selection() {
 		c.listDueAt, c.ready = now, false // Others may be wanted who are not in the file.
 	}
@@ -211,7 +218,6 @@ func (c *Cache) restore(s *saved, now time.Time) {
 			failures:     min(max(saved.Failures, 0), manyFailures),
 		}
 	}
-	c.usageDenied = c.deniesUsage()
 }
 
 func earlier(a, b time.Time) time.Time {

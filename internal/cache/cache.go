@@ -87,7 +87,7 @@ type Cache struct {
 	missing       map[string]bool   // known customers that suspect lists lack, kept until another list confirms it
 	suspectedAt   time.Time         // when the first of the suspect lists was read
 	listed        bool              // whether the last attempt to list succeeded
-	usageDenied   bool              // whether most customers with figures are denied
+	usageDenied   bool              // whether most fetched customers are denied
 	heldUntil     time.Time         // until when nothing is asked, after a permanent refusal
 	failure       error             // why the last refresh failed as a whole, or nil
 	ready         bool              // whether every customer has been fetched once

@@ -26,8 +26,8 @@ type Stats struct {
 	// Missing is the number of known customers that the last list lacks, while the
 	// list is not yet believed; 0 else.
 	Missing int
-	// UsageAccessible is false while more than half of the customers with figures are
-	// denied to the partner.
+	// UsageAccessible is false while more than half of the fetched customers are
+	// denied to the partner, other than by an ended relationship.
 	UsageAccessible bool
 	// LastSuccess is when the last whole refresh ended, zero before the first.
 	LastSuccess time.Time

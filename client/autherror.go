@@ -1,7 +1,8 @@
 package client
 
 import (
-	"encoding/json"
+	"cmp"
+	"fmt"
 	"net/http"
 	"regexp"
 
@@ -12,30 +13,39 @@ var aadsts = regexp.MustCompile(`AADSTS[0-9]{4,8}\b`)
 
 // tokenRefusal makes an error of an answer that is not a token.
 func tokenRefusal(status int, header http.Header, body []byte) *Error {
-	e := readTokenError(body)
+	e, err := readTokenError(body)
 	e.StatusCode = status
 	e.RetryAfter = throttle.RetryAfter(header)
+	if err != nil && isRejection(status) && header.Get("x-ms-request-id") == "" {
+		e.Reason, e.Err = ReasonDecode, fmt.Errorf("not a response of Entra ID: %w", err)
+		return e
+	}
+	e.Description = cmp.Or(e.Description, "the token endpoint refused")
 	e.Reason = reasonOfTokenError(status, e.Code, e.Description)
 	return e
 }
 
-// readTokenError reads {error, error_description, trace_id, correlation_id}.
-func readTokenError(body []byte) *Error {
+// readTokenError decodes {error, error_description, trace_id, correlation_id}. It
+// returns an error beside an empty [Error] for a body without the first.
+func readTokenError(body []byte) (*Error, error) {
 	var w struct {
 		Error         string `json:"error"`
 		Description   string `json:"error_description"`
 		TraceID       string `json:"trace_id"`
 		CorrelationID string `json:"correlation_id"`
 	}
-	if json.Unmarshal(trimBOM(body), &w) != nil {
-		return &Error{Description: "the token endpoint refused"}
+	if err := decode(body, &w); err != nil {
+		return &Error{}, err
+	}
+	if w.Error == "" {
+		return &Error{}, errNotAnError
 	}
 	e := &Error{Description: oauthError(w.Error)}
 	if e.RequestID = uuidOr(w.TraceID, ""); e.RequestID != "" {
 		e.CorrelationID = uuidOr(w.CorrelationID, "unknown")
 	}
 	e.Code = tokenErrorCode(aadsts.FindAllString(w.Description, 5))
-	return e
+	return e, nil
 }
 
 // tokenErrorCode returns the code that has a hint: a description may begin
@@ -73,7 +83,7 @@ func reasonOfTokenError(status int, code, name string) Reason {
 		return ReasonMFA
 	case code == "AADSTS65001", code == "AADSTS65004", code == "AADSTS50105":
 		return ReasonPermission
-	case status == http.StatusTooManyRequests, status == http.StatusRequestTimeout, status >= http.StatusInternalServerError:
+	case status == http.StatusTooManyRequests, status == http.StatusRequestTimeout, status == http.StatusProxyAuthRequired, status >= http.StatusInternalServerError:
 		return reasonOfStatus(status, "", "")
 	}
 	return ReasonAuth

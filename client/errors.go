@@ -246,14 +246,14 @@ func IsNoUsage(err error) bool {
 // IsNoAccess reports whether the partner may not see this customer.
 func IsNoAccess(err error) bool {
 	e, ok := errors.AsType[*Error](err)
-	return ok && e.CustomerID != "" && e.StatusCode == http.StatusForbidden
+	return ok && e.CustomerID != "" && e.StatusCode == http.StatusForbidden && e.Reason == ReasonPermission
 }
 
 // IsNotFound reports whether Partner Center does not know this customer, or has
 // nothing of it (codes 1000 and 60003 among others).
 func IsNotFound(err error) bool {
 	e, ok := errors.AsType[*Error](err)
-	return ok && e.CustomerID != "" && e.StatusCode == http.StatusNotFound && e.Code != codeNoUsage
+	return ok && e.CustomerID != "" && e.StatusCode == http.StatusNotFound && e.Reason == ReasonClient && e.Code != codeNoUsage
 }
 
 // IsAuth reports whether credentials or token are rejected.
@@ -308,6 +308,8 @@ func reasonOfStatus(status int, code, description string) Reason {
 		return ReasonThrottled
 	case status == http.StatusRequestTimeout:
 		return ReasonTimeout
+	case status == http.StatusProxyAuthRequired:
+		return ReasonNetwork
 	case status >= http.StatusInternalServerError:
 		return ReasonServer
 	case status < http.StatusBadRequest:

@@ -73,11 +73,13 @@ func TestErrorsOfTheAPI(t *testing.T) {
 		"not implemented":      {answer(501, `{"code":"0"}`), client.Error{StatusCode: 501, Code: "0", Description: "Not Implemented", Reason: "server"}, ""},
 		"plain text":           {answer(502, "upstream is down"), client.Error{StatusCode: 502, Description: "Bad Gateway", Reason: "server"}, "temporary"},
 		"HTML":                 {answer(503, "<html><h1>Down</h1></html>"), client.Error{StatusCode: 503, Description: "Service Unavailable", Reason: "server"}, "temporary"},
-		"unknown status":       {answer(499, "null"), client.Error{StatusCode: 499, Reason: "client"}, ""},
+		"unknown status":       {answer(499, `{"code":1}`), client.Error{StatusCode: 499, Code: "1", Reason: "client"}, ""},
+		"proxy wants a login":  {answer(407, "<html>"), client.Error{StatusCode: 407, Description: "Proxy Authentication Required", Reason: "network"}, "temporary"},
+		"a page with its ids":  {answer(403, "<html>", "MS-RequestId: "+requestID), client.Error{StatusCode: 403, Description: "Forbidden", Reason: "permission"}, "no-access permission"},
 		"code that is none":    {answer(400, `{"code":"<b>1</b>","description":"x"}`), client.Error{StatusCode: 400, Description: "x", Reason: "client"}, ""},
 		"null code":            {answer(400, `{"code":null,"description":"x"}`), client.Error{StatusCode: 400, Description: "x", Reason: "client"}, ""},
 		"code of an object":    {answer(400, `{"code":{"a":1},"description":"x"}`), client.Error{StatusCode: 400, Description: "x", Reason: "client"}, ""},
-		"larger than 64 KiB":   {answer(400, `{"code":"3000","data":["`+strings.Repeat("x", 64<<10)+`"]}`), client.Error{StatusCode: 400, Description: "Bad Request", Reason: "client"}, ""},
+		"larger than 64 KiB":   {answer(400, `{"code":"3000","data":["`+strings.Repeat("x", 64<<10)+`"]}`), client.Error{StatusCode: 400, Reason: "decode"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t)
@@ -86,7 +88,7 @@ func TestErrorsOfTheAPI(t *testing.T) {
 			cfg.Timeout = 500 * time.Millisecond // Some are tried again until then.
 			_, err := newClient(t, cfg).UsageSummary(t.Context(), customerID)
 			test.want.Endpoint, test.want.CustomerID = client.EndpointUsageSummary, customerID
-			ids := cmpopts.IgnoreFields(client.Error{}, "RequestID", "CorrelationID")
+			ids := cmpopts.IgnoreFields(client.Error{}, "RequestID", "CorrelationID", "Err")
 			if diff := cmp.Diff(&test.want, failure(t, err), ids); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -94,6 +96,24 @@ func TestErrorsOfTheAPI(t *testing.T) {
 				t.Errorf("got the kinds %q, want %q", got, test.kinds)
 			}
 		})
+	}
+}
+
+// A page of a proxy is not Microsoft's refusal, as docs/operations.md promises: it is
+// a bad response, for which no token is renewed and no customer is without access.
+func TestProxyPagesAreBadResponses(t *testing.T) {
+	for _, status := range []int{302, 307, 400, 401, 403, 404} {
+		for _, body := range []string{"<html>Blocked</html>", "Blocked", `{"error":"blocked"}`, "null", "[]"} {
+			s := newServer(t)
+			s.on(summaryPath, answer(status, body))
+			_, err := s.client().UsageSummary(t.Context(), customerID)
+			if e := failure(t, err); e.Reason != client.ReasonDecode || kindsOf(err) != "" || !strings.Contains(e.Hint(), "proxy") {
+				t.Errorf("%d %s: got %v for %s of the kinds %q", status, body, err, e.Reason, kindsOf(err))
+			}
+			if n := len(s.calls(tokenPath)); n != 1 {
+				t.Errorf("%d %s: got %d exchanges, want 1", status, body, n)
+			}
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -212,9 +213,12 @@ func (c *Client) roundTrip(req *http.Request, limit int64) (int, []byte, http.He
 
 // readError fills in the error that the response states.
 func (c *Client) readError(e *Error, body []byte, header http.Header, token string) {
-	var description string
-	e.Code, description = decodeError(body)
-	e.Description = c.tokenSource.scrub(description, token)
+	code, description, err := decodeError(body)
+	if err != nil && isRejection(e.StatusCode) && header.Get("MS-RequestId") == "" && header.Get("MS-CorrelationId") == "" {
+		e.Reason, e.Err = ReasonDecode, fmt.Errorf("not a response of Partner Center: %w", err)
+		return
+	}
+	e.Code, e.Description = code, c.tokenSource.scrub(description, token)
 	if e.Description == "" {
 		e.Description = http.StatusText(e.StatusCode)
 	}
@@ -224,19 +228,38 @@ func (c *Client) readError(e *Error, body []byte, header http.Header, token stri
 	e.Reason = reasonOfStatus(e.StatusCode, e.Code, description)
 }
 
-// decodeError reads Partner Center's error body, whose code is a string or a
-// number, or the gateway's, which has a message. Other bodies say nothing that
-// can be trusted.
-func decodeError(body []byte) (code, description string) {
+// isRejection reports whether a status states that the request is at fault. Such a
+// status counts only from Microsoft: proxies answer with pages of their own. Any
+// gateway may answer with the others.
+func isRejection(status int) bool {
+	switch status {
+	case http.StatusProxyAuthRequired, http.StatusRequestTimeout, http.StatusTooManyRequests:
+		return false
+	}
+	return status < http.StatusInternalServerError
+}
+
+var errNotAnError = errors.New("the body is not an error of the documented form")
+
+// decodeError decodes Partner Center's error body, whose code is a string or a
+// number, or the gateway's, which has a message. It returns an error for another
+// body, unless that is empty.
+func decodeError(body []byte) (code, description string, err error) {
 	var w struct {
 		Code        json.RawMessage `json:"code"`
 		Description json.RawMessage `json:"description"`
 		Message     json.RawMessage `json:"message"`
 	}
-	if decode(body, &w) != nil {
-		return "", ""
+	if len(bytes.TrimSpace(trimBOM(body))) == 0 {
+		return "", "", nil
 	}
-	return decodeCode(w.Code), firstOf(text(w.Description), text(w.Message))
+	if err := decode(body, &w); err != nil {
+		return "", "", err
+	}
+	if w.Code == nil && w.Description == nil && w.Message == nil {
+		return "", "", errNotAnError
+	}
+	return decodeCode(w.Code), firstOf(text(w.Description), text(w.Message)), nil
 }
 
 // text returns a string, or "" for anything else, which may not hide the code.

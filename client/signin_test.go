@@ -212,7 +212,7 @@ func TestSignInFails(t *testing.T) {
 		"no secret":        {answer(401, `{"error":"invalid_client","error_description":"AADSTS7000218: x"}`), "token: HTTP 401: code AADSTS7000218: invalid_client", "auth", "the application has to prove who it is: give the program its client secret, or choose to allow public client flows in the app registration"},
 		"no refresh token": {answer(200, `{"access_token":"fake-access-token-1"}`), "token: HTTP 200: the answer has no refresh token", "permission", "let the application have offline_access: let an administrator consent to the application's permission on Microsoft Partner Center, then sign in again"},
 		"no token":         {answer(200, `{}`), "token: HTTP 200: the answer is not what a sign-in needs", "decode", "check that no proxy answers in Microsoft's place; otherwise report it as a bug"},
-		"redirect":         {answer(302, "", "Location: /elsewhere"), "token: HTTP 302: the token endpoint refused", "auth", "check tenant, client id, client secret or certificate, and refresh token; if they are right, sign in again as a partner user with MFA and replace the refresh token file"},
+		"redirect":         {answer(302, "", "Location: /elsewhere"), "token: HTTP 302: not a response of Entra ID: the body is empty", "decode", "check that no proxy answers in Microsoft's place; otherwise report it as a bug"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -31,7 +31,7 @@ func TestNothingSecretIsPrinted(t *testing.T) {
 	}{
 		{"an error of the token endpoint", tokenPath, echo(400, `{"error":"SENT","error_description":"AADSTS7000215: SENT","error_codes":[7000215],"trace_id":"SENT"}`), "auth"},
 		{"a token endpoint that fails", tokenPath, echo(500, `<html>SENT</html>`), "server"},
-		{"a token endpoint that redirects", tokenPath, echo(302, `SENT`), "auth"},
+		{"a token endpoint that redirects", tokenPath, echo(302, `SENT`), "decode"},
 		{"an answer that is no token", tokenPath, echo(200, `{"unexpected":"SENT"}`), "decode"},
 		{"an answer that is no JSON", tokenPath, echo(200, `SENT`), "decode"},
 		{"a list that is refused", listPath, echo(401, `{"code":"SENT","description":"The token SENT is not valid."}`), "auth"},

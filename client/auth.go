@@ -11,8 +11,10 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
@@ -215,6 +217,9 @@ func (t *tokenSource) request(ctx context.Context, refresh string) (*oauth2.Toke
 	done(status)
 	if err != nil {
 		return nil, t.refused(status, err)
+	}
+	if !isVisible(token.AccessToken) || strings.ContainsFunc(token.RefreshToken, unicode.IsControl) {
+		return nil, t.failure(&Error{StatusCode: status, Reason: ReasonDecode, Err: errors.New("the token is not visible ASCII")})
 	}
 	return token, nil
 }

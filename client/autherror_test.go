@@ -53,6 +53,7 @@ func TestTokenErrors(t *testing.T) {
 		"empty at 200":      {answer(200, ""), client.Error{StatusCode: 200, Reason: "decode"}, "token: HTTP 200: the answer is not a token"},
 		"HTML at 200":       {answer(200, "<html>"), client.Error{StatusCode: 200, Reason: "decode"}, "token: HTTP 200: the answer is not a token"},
 		"no token at 200":   {answer(200, "{}"), client.Error{StatusCode: 200, Reason: "decode"}, "token: HTTP 200: the answer is not a token"},
+		"new line in it":    {answer(200, `{"access_token":"fake\r\ntoken","expires_in":3599}`), client.Error{StatusCode: 200, Reason: "decode"}, "token: HTTP 200: the token is not visible ASCII"},
 		"nonsense lifetime": {answer(200, `{"access_token":"fake-access-token-1","expires_in":"soon"}`), client.Error{StatusCode: 200, Reason: "decode"}, "token: HTTP 200: the answer is not a token"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -169,7 +169,7 @@ func (c *Client) ValidateMFA(ctx context.Context) (compliant, known bool, err er
 		endpoint: EndpointCustomers,
 		path:     "/v1/customers?size=1",
 		header:   http.Header{"ValidateMfa": {"true"}},
-		limit:    maxCollection,
+		limit:    maxPage,
 	})
 	if IsMFA(err) {
 		return false, true, nil

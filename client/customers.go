@@ -47,6 +47,8 @@ func (c *Client) CustomerPages(ctx context.Context) iter.Seq2[[]Customer, error]
 	items := pages(ctx, c, request{
 		endpoint: EndpointCustomers,
 		path:     "/v1/customers?size=" + strconv.Itoa(pageSize),
+		limit:    maxPage,
+		maxItems: maxPageItems,
 	}, func(w wireCustomer) string { return CanonicalID(w.id()) })
 	return func(yield func([]Customer, error) bool) {
 		for page, err := range items {
@@ -84,13 +86,8 @@ func (w wireCustomer) id() string {
 	return w.CompanyProfile.TenantID
 }
 
-// check reports an item without an id: a list that has one is not to be believed.
-func (w wireCustomer) check() error {
-	if strings.TrimSpace(w.id()) == "" {
-		return errNoID
-	}
-	return nil
-}
+// check reports an unusable id: a list that has one is not to be believed.
+func (w wireCustomer) check() error { return checkID(w.id()) }
 
 func (w wireCustomer) customer() Customer {
 	name := w.CompanyProfile.CompanyName

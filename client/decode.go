@@ -81,7 +81,7 @@ func parseDate(s string) (time.Time, error) {
 
 // page is the envelope of every list.
 type page[T any] struct {
-	Items []T `json:"items"`
+	Items items[T] `json:"items"`
 	Links struct {
 		Next struct {
 			URI     string `json:"uri"`
@@ -99,23 +99,63 @@ type page[T any] struct {
 	Code json.RawMessage `json:"code"`
 }
 
-var errNoID = errors.New("the id is missing")
+// items are the items of a page, of which at most max are decoded: an item of two
+// bytes takes a hundred times as many in memory.
+type items[T any] struct {
+	list []T
+	max  int
+}
+
+// UnmarshalJSON decodes item by item, so that it can end early.
+func (i *items[T]) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		return nil
+	}
+	decoder := json.NewDecoder(bytes.NewReader(b))
+	if token, err := decoder.Token(); err != nil || token != json.Delim('[') {
+		return errors.New("items are not a list")
+	}
+	i.list = []T{}
+	for decoder.More() {
+		if len(i.list) == i.max {
+			return fmt.Errorf("the page has more than %d items", i.max)
+		}
+		var item T
+		if err := decoder.Decode(&item); err != nil {
+			return jsonError(err)
+		}
+		i.list = append(i.list, item)
+	}
+	return nil
+}
+
+// checkID returns an error for an id that is no segment of a path.
+func checkID(id string) error {
+	switch strings.TrimSpace(id) {
+	case "":
+		return errors.New("the id is missing")
+	case ".", "..":
+		return errors.New("the id is not valid")
+	}
+	return nil
+}
 
 var errNoItems = errors.New("items are missing, so it is not a list")
 
-func decodePage[T any](body []byte) (page[T], error) {
-	var p page[T]
+// decodePage decodes a page of at most maxItems items.
+func decodePage[T any](body []byte, maxItems int) (page[T], error) {
+	p := page[T]{Items: items[T]{max: maxItems}}
 	if err := decode(body, &p); err != nil {
 		return p, err
 	}
-	if p.Items == nil {
+	if p.Items.list == nil {
 		return p, errNoItems
 	}
 	if code := decodeCode(p.Code); code != "" {
 		return p, fmt.Errorf("the list is an error with code %s", code)
 	}
-	for i := range p.Items {
-		if err := checkItem(&p.Items[i]); err != nil {
+	for i := range p.Items.list {
+		if err := checkItem(&p.Items.list[i]); err != nil {
 			return p, fmt.Errorf("item %d: %w", i, err)
 		}
 	}
@@ -134,8 +174,9 @@ func checkItem(item any) error {
 // Samples show records that claim more than they have, so that of these only an empty
 // list is suspect.
 func (p *page[T]) checkWhole(endpoint Endpoint) error {
-	if p.TotalCount > len(p.Items) && (len(p.Items) == 0 || endpoint == EndpointCustomers) {
-		return fmt.Errorf("the list claims %d items and has %d", p.TotalCount, len(p.Items))
+	n := len(p.Items.list)
+	if p.TotalCount > n && (n == 0 || endpoint == EndpointCustomers) {
+		return fmt.Errorf("the list claims %d items and has %d", p.TotalCount, n)
 	}
 	return nil
 }

@@ -126,6 +126,9 @@ func (e *Error) Hint() string {
 	if remedy, ok := remediesByCode[e.Code]; ok {
 		return remedy
 	}
+	if e.Code == codeNoUsage && e.Reason == ReasonPermission {
+		return remediesByCode[CodeNoRelationship]
+	}
 	if remedy, ok := remediesByDescription[e.Description]; ok {
 		return remedy
 	}
@@ -238,15 +241,23 @@ func ReasonOf(err error) Reason {
 }
 
 // IsNoUsage reports whether the customer has no Azure usage (code 3000), which is a
-// valid result rather than a failure.
+// result rather than a failure.
 func IsNoUsage(err error) bool {
-	return hasCode(err, codeNoUsage, http.StatusBadRequest, http.StatusNotFound)
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Code == codeNoUsage && e.Reason == ReasonClient &&
+		(e.StatusCode == http.StatusBadRequest || e.StatusCode == http.StatusNotFound)
+}
+
+// statesNoRelationship reports whether code 3000, "invalid property", stands for a
+// missing relationship instead of missing usage.
+func statesNoRelationship(code, description string) bool {
+	return code == codeNoUsage && strings.Contains(strings.ToLower(description), "relationship")
 }
 
 // IsNoAccess reports whether the partner may not see this customer.
 func IsNoAccess(err error) bool {
 	e, ok := errors.AsType[*Error](err)
-	return ok && e.CustomerID != "" && e.StatusCode == http.StatusForbidden && e.Reason == ReasonPermission
+	return ok && e.CustomerID != "" && e.Reason == ReasonPermission
 }
 
 // IsNotFound reports whether Partner Center does not know this customer, or has
@@ -290,11 +301,6 @@ func isA(err error, reason Reason) bool {
 	return ok && e.Reason == reason
 }
 
-func hasCode(err error, code string, statuses ...int) bool {
-	e, ok := errors.AsType[*Error](err)
-	return ok && e.Code == code && slices.Contains(statuses, e.StatusCode)
-}
-
 // reasonOfStatus returns the reason that a response of the API is counted under.
 func reasonOfStatus(status int, code, description string) Reason {
 	switch {
@@ -302,7 +308,7 @@ func reasonOfStatus(status int, code, description string) Reason {
 		return ReasonMFA
 	case status == http.StatusUnauthorized:
 		return ReasonAuth
-	case status == http.StatusForbidden:
+	case status == http.StatusForbidden, statesNoRelationship(code, description):
 		return ReasonPermission
 	case status == http.StatusTooManyRequests:
 		return ReasonThrottled

@@ -52,6 +52,7 @@ func TestErrorsOfTheAPI(t *testing.T) {
 	}{
 		"no usage":             {answer(400, fixture(t, "error_3000_no_usage.synthetic.json")), client.Error{StatusCode: 400, Code: "3000", Description: noUsage, Reason: "client"}, "no-usage"},
 		"no usage as a string": {answer(404, "\ufeff"+`{"code":"3000","description":"`+noUsage+`"}`), client.Error{StatusCode: 404, Code: "3000", Description: noUsage, Reason: "client"}, "no-usage"},
+		"3000, a relationship": {answer(400, `{"code":3000,"description":"The Relationship with the customer does not exist."}`), client.Error{StatusCode: 400, Code: "3000", Description: "The Relationship with the customer does not exist.", Reason: "permission"}, "no-access permission"},
 		"3000 elsewhere":       {answer(500, `{"code":"3000"}`), client.Error{StatusCode: 500, Code: "3000", Description: "Internal Server Error", Reason: "server"}, "temporary"},
 		"no relation":          {answer(403, `{"code":"20002"}`), client.Error{StatusCode: 403, Code: "20002", Description: "Forbidden", Reason: "permission"}, "no-access permission"},
 		"role":                 {answer(403, `{"code":900150}`), client.Error{StatusCode: 403, Code: "900150", Description: "Forbidden", Reason: "permission"}, "no-access permission"},
@@ -79,6 +80,7 @@ func TestErrorsOfTheAPI(t *testing.T) {
 		"code that is none":    {answer(400, `{"code":"<b>1</b>","description":"x"}`), client.Error{StatusCode: 400, Description: "x", Reason: "client"}, ""},
 		"null code":            {answer(400, `{"code":null,"description":"x"}`), client.Error{StatusCode: 400, Description: "x", Reason: "client"}, ""},
 		"code of an object":    {answer(400, `{"code":{"a":1},"description":"x"}`), client.Error{StatusCode: 400, Description: "x", Reason: "client"}, ""},
+		"of 64 KiB":            {answer(400, `{"code":"3000","data":["`+strings.Repeat("x", 64<<10-len(`{"code":"3000","data":[""]}`))+`"]}`), client.Error{StatusCode: 400, Code: "3000", Description: "Bad Request", Reason: "client"}, "no-usage"},
 		"larger than 64 KiB":   {answer(400, `{"code":"3000","data":["`+strings.Repeat("x", 64<<10)+`"]}`), client.Error{StatusCode: 400, Reason: "decode"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -87,20 +87,20 @@ func FuzzDecodeSummary(f *testing.F) {
 func FuzzDecodePage(f *testing.F) {
 	addFixtures(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
-		records, err := decodePage[wireRecord](body)
+		records, err := decodePage[wireRecord](body, maxRecordItems)
 		if err == nil {
-			for i := range records.Items {
-				checkUsage(t, records.Items[i].usage())
+			for i := range records.Items.list {
+				checkUsage(t, records.Items.list[i].usage())
 			}
 		}
-		customers, err := decodePage[wireCustomer](body)
+		customers, err := decodePage[wireCustomer](body, maxPageItems)
 		if err != nil {
 			return
 		}
-		if customers.Items == nil {
+		if customers.Items.list == nil {
 			t.Error("A page without items is not a page.")
 		}
-		for _, item := range customers.Items {
+		for _, item := range customers.Items.list {
 			if got := item.customer(); got.Name == "" && got.Domain != "" || got.ID != item.id() {
 				t.Errorf("got %+v of %+v", got, item)
 			}
@@ -199,7 +199,7 @@ func FuzzNextPage(f *testing.F) {
 		f.Add(uri, "fake-page")
 		f.Add(uri, "")
 	}
-	first := request{endpoint: EndpointCustomers, path: "/v1/customers?size=500", limit: maxCollection}
+	first := request{endpoint: EndpointCustomers, path: "/v1/customers?size=500", limit: maxPage}
 	f.Fuzz(func(t *testing.T, uri, token string) {
 		for _, prefix := range []string{"", "/csp"} {
 			c := &Client{base: &url.URL{Scheme: "https", Host: "api.example", Path: prefix}}

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"net/http"
 	"net/url"
@@ -13,9 +14,12 @@ import (
 const continuationHeader = "Ms-Continuationtoken"
 
 const (
-	// maxPages bounds a list at half a million customers.
-	maxPages = 1000
-	// maxBarrenPages is how many pages in a row may bring nothing new before
+	// maxPages and maxListItems bound a list at half a million customers.
+	maxPages     = 1000
+	maxListItems = maxPages * pageSize
+	// maxLink bounds the link to the next page and its token, in bytes.
+	maxLink = 8 << 10
+	// maxEmptyPages is how many pages in a row may bring nothing new before
 	// their chain is taken for endless.
 	maxEmptyPages = 10
 )
@@ -28,7 +32,6 @@ var ErrTruncated = errors.New("the list's pages have no end")
 // had. An error comes last. The key identifies an item, so that a page which brings
 // nothing new can be recognised.
 func pages[T any](ctx context.Context, c *Client, first request, key func(T) string) iter.Seq2[[]T, error] {
-	first.limit = maxCollection
 	return func(yield func([]T, error) bool) {
 		l := list[T]{key: key, known: map[string]bool{}, asked: map[string]bool{}}
 		r := first
@@ -41,10 +44,10 @@ func pages[T any](ctx context.Context, c *Client, first request, key func(T) str
 				return
 			}
 			l.asked[r.position()] = true
-			if !yield(l.fresh(p.Items), nil) || next == nil {
+			if !yield(l.fresh(p.Items.list), nil) || next == nil {
 				return
 			}
-			if l.circles(next) {
+			if l.circles(next) || len(l.known) >= maxListItems {
 				break
 			}
 			r = *next
@@ -103,7 +106,7 @@ func readPage[T any](ctx context.Context, c *Client, first, r request) (page[T],
 	if err != nil {
 		return page[T]{}, nil, err
 	}
-	p, err := decodePage[T](a.body)
+	p, err := decodePage[T](a.body, first.maxItems)
 	if err != nil {
 		return p, nil, c.badResponse(r, a, err)
 	}
@@ -134,6 +137,12 @@ func (c *Client) nextPage(first request, uri, token string) (*request, error) {
 	if uri == "" && token == "" {
 		return nil, nil
 	}
+	if len(uri) > maxLink || len(token) > maxLink {
+		return nil, fmt.Errorf("the link to the next page is longer than %d bytes", maxLink)
+	}
+	if !isVisible(token) {
+		return nil, errors.New("the continuation token is not visible ASCII")
+	}
 	path := first.path
 	if uri != "" {
 		var err error
@@ -141,12 +150,17 @@ func (c *Client) nextPage(first request, uri, token string) (*request, error) {
 			return nil, err
 		}
 	}
-	next := request{endpoint: first.endpoint, path: path, limit: first.limit}
+	next := request{endpoint: first.endpoint, path: path, limit: first.limit, maxItems: first.maxItems}
 	if token != "" {
 		next.header = http.Header{continuationHeader: {token}}
 		next.path = withSeek(path)
 	}
 	return &next, nil
+}
+
+// isVisible reports whether a token consists of visible ASCII, as a header has to.
+func isVisible(token string) bool {
+	return !strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r >= 0x7f })
 }
 
 // linkPath returns a link's path and query below the API's base. Links are
@@ -157,7 +171,7 @@ func (c *Client) linkPath(first request, uri string) (string, error) {
 	if err != nil {
 		return "", errors.New("the link to the next page is not an address")
 	}
-	if u.Host != "" && !strings.EqualFold(u.Host, c.base.Host) {
+	if u.User != nil || u.Host != "" && !strings.EqualFold(u.Host, c.base.Host) {
 		return "", errors.New("the link to the next page leads to another host")
 	}
 	path, _, _ := strings.Cut(first.path, "?")

@@ -16,12 +16,16 @@ import (
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/throttle"
 )
 
-// Limits of what is read of an answer, in bytes. A record of the usage records
-// takes about 700, and a provider may have fifty thousand customers.
+// Limits of a response. The list of customers has pages of 500, with about 800 bytes
+// each. The usage records, of about 700 bytes, are one page, and a provider may have
+// fifty thousand customers.
 const (
-	maxError      = 64 << 10
-	maxResource   = 1 << 20
-	maxCollection = 64 << 20
+	maxError       = 64 << 10
+	maxResource    = 1 << 20
+	maxPage        = 16 << 20
+	maxPageItems   = 10_000
+	maxRecords     = 64 << 20
+	maxRecordItems = 100_000
 )
 
 // request is one call of the API.
@@ -30,10 +34,11 @@ type request struct {
 	customerID string      // whom it is about, or ""
 	path       string      // below the base, with the query
 	header     http.Header // besides what every call has
-	limit      int64       // bytes read of the answer
+	limit      int64       // bytes read of the response
+	maxItems   int         // decoded of a page
 }
 
-// answer is a body with status 200, read to its end.
+// response is a body with status 200, read to its end.
 type response struct {
 	body   []byte
 	header http.Header

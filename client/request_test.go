@@ -68,6 +68,17 @@ func TestUsageSummaryEscapesTheCustomer(t *testing.T) {
 	}
 }
 
+// An id that leads out of the customers is refused, and nothing is sent.
+func TestUsageSummaryRefusesPathIDs(t *testing.T) {
+	for _, id := range []string{"", " ", ".", ".."} {
+		s := newServer(t)
+		_, err := s.client().UsageSummary(t.Context(), id)
+		if client.ReasonOf(err) != client.ReasonClient || failure(t, err).Err == nil || len(s.calls(tokenPath)) != 0 {
+			t.Errorf("%q: got %v", id, err)
+		}
+	}
+}
+
 // A request id makes a call idempotent: it changes after an answer, and stays
 // where nobody knows whether the request arrived. The correlation id belongs to
 // the whole call.

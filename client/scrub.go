@@ -2,7 +2,7 @@ package client
 
 import (
 	"errors"
-	"net/url"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -25,12 +25,26 @@ func (t *tokenSource) scrub(s string, more ...string) string {
 
 func scrub(s string, secrets []string) string {
 	for _, secret := range secrets {
-		if secret != "" {
-			s = strings.ReplaceAll(s, secret, redacted)
-			s = strings.ReplaceAll(s, url.QueryEscape(secret), redacted)
+		if secret != "" && len(s) >= len(secret) {
+			s = echoes(secret).ReplaceAllString(s, redacted)
 		}
 	}
 	return printable(tokenLike.ReplaceAllString(s, redacted))
+}
+
+// echoes returns an expression for what a server may make of a secret: in another
+// case, and with characters escaped once or several times, as in %2D and %252D.
+func echoes(secret string) *regexp.Regexp {
+	var b strings.Builder
+	b.WriteString("(?i)")
+	for _, r := range secret {
+		b.WriteString("(?:" + regexp.QuoteMeta(string(r)) + "|")
+		for _, octet := range []byte(string(r)) {
+			fmt.Fprintf(&b, "%%(?:25)*%02x", octet)
+		}
+		b.WriteString(")")
+	}
+	return regexp.MustCompile(b.String())
 }
 
 // scrubError keeps the cause for errors.Is, and scrubs its text.

@@ -219,6 +219,8 @@ func TestUsageSummaryThatCannotBeRead(t *testing.T) {
 		"empty date":          {`{"totalCost":1,"billingEndDate":""}`, "date"},
 		"date as a number":    {`{"totalCost":1,"lastModifiedDate":` + marker + `}`, "a date is not a string"},
 		"budget as a number":  {`{"totalCost":1,"budget":` + marker + `}`, "the body does not have the documented form"},
+		"of 1 MiB":            {strings.Repeat(" ", 1<<20-2) + `{}`, "totalCost is missing"},
+		"1 MiB and a byte":    {strings.Repeat(" ", 1<<20-1) + `{}`, "the body is larger than 1048576 bytes"},
 		"larger than 1 MiB":   {`{"totalCost":` + marker + strings.Repeat(" ", 1<<20) + `}`, "the body is larger than 1048576 bytes"},
 		"another resource":    {fixture(t, "recorded_agreements.wire_bom.json"), `the body is a "Collection", not a CustomerUsageSummary`},
 	} {

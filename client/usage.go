@@ -66,6 +66,9 @@ func (c *Client) UsageSummary(ctx context.Context, customerID string) (UsageSumm
 		path:       "/v1/customers/" + url.PathEscape(customerID) + "/usagesummary",
 		limit:      maxResource,
 	}
+	if err := checkID(customerID); err != nil {
+		return UsageSummary{}, c.failure(r, &Error{Reason: ReasonClient, Err: err})
+	}
 	a, err := c.fetch(ctx, r)
 	if err != nil {
 		return UsageSummary{}, err
@@ -84,6 +87,8 @@ func (c *Client) UsageRecords(ctx context.Context) ([]UsageRecord, error) {
 	items, err := collect(pages(ctx, c, request{
 		endpoint: EndpointUsageRecords,
 		path:     "/v1/customers/usagerecords",
+		limit:    maxRecords,
+		maxItems: maxRecordItems,
 	}, func(w wireRecord) string { return CanonicalID(firstOf(w.ResourceID, w.ID)) }))
 
 	records := make([]UsageRecord, len(items))
@@ -153,8 +158,8 @@ func (w *wireUsage) check() error {
 
 // check reports what makes a record unusable: it is joined by its id.
 func (w *wireRecord) check() error {
-	if firstOf(w.ResourceID, w.ID) == "" {
-		return errNoID
+	if err := checkID(firstOf(w.ResourceID, w.ID)); err != nil {
+		return err
 	}
 	return w.wireUsage.check()
 }

@@ -50,11 +50,10 @@ func TestTokenErrors(t *testing.T) {
 		"server's HTML":     {answer(503, "<html>"), client.Error{StatusCode: 503, Description: refused, Reason: "server"}, "token: HTTP 503: the token endpoint refused"},
 		"request timeout":   {answer(408, ""), client.Error{StatusCode: 408, Description: refused, Reason: "timeout"}, "token: HTTP 408: the token endpoint refused"},
 		"throttled":         {answer(429, "", "Retry-After: 30"), client.Error{StatusCode: 429, Description: refused, RetryAfter: 30 * time.Second, Reason: "throttled"}, "token: HTTP 429: the token endpoint refused"},
-		"empty at 200":      {answer(200, ""), client.Error{StatusCode: 200, Reason: "decode"}, "token: HTTP 200: the answer is not a token"},
-		"HTML at 200":       {answer(200, "<html>"), client.Error{StatusCode: 200, Reason: "decode"}, "token: HTTP 200: the answer is not a token"},
-		"no token at 200":   {answer(200, "{}"), client.Error{StatusCode: 200, Reason: "decode"}, "token: HTTP 200: the answer is not a token"},
+		"empty at 200":      {answer(200, ""), client.Error{StatusCode: 200, Reason: "decode"}, "token: HTTP 200: the response is not a token"},
+		"HTML at 200":       {answer(200, "<html>"), client.Error{StatusCode: 200, Reason: "decode"}, "token: HTTP 200: the response is not a token"},
+		"no token at 200":   {answer(200, "{}"), client.Error{StatusCode: 200, Reason: "decode"}, "token: HTTP 200: the response is not a token"},
 		"new line in it":    {answer(200, `{"access_token":"fake\r\ntoken","expires_in":3599}`), client.Error{StatusCode: 200, Reason: "decode"}, "token: HTTP 200: the token is not visible ASCII"},
-		"nonsense lifetime": {answer(200, `{"access_token":"fake-access-token-1","expires_in":"soon"}`), client.Error{StatusCode: 200, Reason: "decode"}, "token: HTTP 200: the answer is not a token"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t)
@@ -81,7 +80,6 @@ func TestTokenErrors(t *testing.T) {
 func TestTokenErrorCodes(t *testing.T) {
 	for code, reason := range map[string]client.Reason{
 		"AADSTS700082":  client.ReasonAuth,
-		"AADSTS70000":   client.ReasonAuth,
 		"AADSTS50173":   client.ReasonAuth,
 		"AADSTS50076":   client.ReasonMFA,
 		"AADSTS50078":   client.ReasonMFA,

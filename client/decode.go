@@ -7,41 +7,9 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/wire"
 )
-
-var utf8BOM = []byte("\xef\xbb\xbf")
-
-// trimBOM removes the byte order mark that Partner Center puts before its
-// bodies, where there is one.
-func trimBOM(body []byte) []byte { return bytes.TrimPrefix(body, utf8BOM) }
-
-// decode reads one JSON object. Its errors say what the body was instead
-// without quoting it, since a body may hold anything.
-func decode(body []byte, into any) error {
-	body = bytes.TrimSpace(trimBOM(body))
-	switch {
-	case len(body) == 0:
-		return errors.New("the body is empty")
-	case body[0] == '<':
-		return errors.New("the body is HTML or XML, not JSON")
-	case body[0] != '{':
-		return errors.New("the body is not a JSON object")
-	}
-	if err := json.Unmarshal(body, into); err != nil {
-		return jsonError(err)
-	}
-	return nil
-}
-
-func jsonError(err error) error {
-	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return fmt.Errorf("the body is broken JSON at byte %d: %w", syntax.Offset, err)
-	}
-	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return fmt.Errorf("the body does not have the documented form: json: cannot unmarshal %s into Go struct field %s", strings.Fields(wrong.Value)[0], wrong.Field)
-	}
-	return fmt.Errorf("the body does not have the documented form: %w", err)
-}
 
 // date is a time as Partner Center writes it. A year up to 1 or from 9999 is
 // .NET's way to say that there is none.
@@ -122,7 +90,7 @@ func (i *items[T]) UnmarshalJSON(b []byte) error {
 		}
 		var item T
 		if err := decoder.Decode(&item); err != nil {
-			return jsonError(err)
+			return wire.JSONError(err)
 		}
 		i.list = append(i.list, item)
 	}
@@ -145,7 +113,7 @@ var errNoItems = errors.New("items are missing, so it is not a list")
 // decodePage decodes a page of at most maxItems items.
 func decodePage[T any](body []byte, maxItems int) (page[T], error) {
 	p := page[T]{Items: items[T]{max: maxItems}}
-	if err := decode(body, &p); err != nil {
+	if err := wire.Decode(body, &p); err != nil {
 		return p, err
 	}
 	if p.Items.list == nil {

@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/wire"
 )
 
 const continuationHeader = "Ms-Continuationtoken"
@@ -140,7 +142,7 @@ func (c *Client) nextPage(first request, uri, token string) (*request, error) {
 	if len(uri) > maxLink || len(token) > maxLink {
 		return nil, fmt.Errorf("the link to the next page is longer than %d bytes", maxLink)
 	}
-	if !isVisible(token) {
+	if !wire.IsVisible(token) {
 		return nil, errors.New("the continuation token is not visible ASCII")
 	}
 	path := first.path
@@ -156,11 +158,6 @@ func (c *Client) nextPage(first request, uri, token string) (*request, error) {
 		next.path = withSeek(path)
 	}
 	return &next, nil
-}
-
-// isVisible reports whether a token consists of visible ASCII, as a header has to.
-func isVisible(token string) bool {
-	return !strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r >= 0x7f })
 }
 
 // linkPath returns a link's path and query below the API's base. Links are

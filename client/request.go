@@ -2,6 +2,7 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/throttle"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/wire"
 )
 
 // Limits of a response. The list of customers has pages of 500, with about 800 bytes
@@ -64,15 +66,19 @@ func (c *Client) fetch(ctx context.Context, r request) (*response, error) {
 	id := ids{request: uuid.NewString(), correlation: uuid.NewString()}
 	var tries tries
 	for {
-		token, err := c.tokenSource.get(ctx)
-		if e, ok := errors.AsType[*Error](err); ok && e.RetryAfter == 0 && e.mayRetry() && c.again(ctx, &tries, e, "") {
-			continue
-		}
+		token, err := c.source.Token(ctx)
 		if err != nil {
-			return nil, err
+			failure := tokenError(err)
+			if failure.RetryAfter == 0 && tries.retries == 0 && tries.retryAfter(ctx, failure, c.source.RetryIn()) {
+				continue
+			}
+			return nil, failure
 		}
 		a, failure := c.send(ctx, r, token, id)
 		if failure == nil {
+			if tries.renewed {
+				c.source.Accept()
+			}
 			return a, nil
 		}
 		if !c.again(ctx, &tries, failure, token) {
@@ -101,15 +107,21 @@ func (c *Client) again(ctx context.Context, t *tries, failure *Error, token stri
 	switch {
 	case failure.StatusCode == http.StatusTooManyRequests:
 		return true
-	case failure.mayRenew() && !t.renewed:
+	case failure.mayRenew() && !t.renewed && c.source.Reject(token):
 		t.renewed = true
-		c.tokenSource.drop(token)
 		return true
-	case failure.mayRetry() && t.retries < maxRetries:
-		t.retries++
-		return wait(ctx, max(throttle.Backoff(firstRetry, t.retries-1, maxRetry), failure.RetryAfter))
 	}
-	return false
+	return t.retryAfter(ctx, failure, failure.RetryAfter)
+}
+
+// retryAfter waits before a retry, at least for a delay, and reports whether there
+// is one.
+func (t *tries) retryAfter(ctx context.Context, failure *Error, delay time.Duration) bool {
+	if !failure.mayRetry() || t.retries == maxRetries {
+		return false
+	}
+	t.retries++
+	return wait(ctx, max(throttle.Backoff(firstRetry, t.retries-1, maxRetry), delay))
 }
 
 // mostTelling prefers what the server said to a call that was not made.
@@ -166,7 +178,7 @@ func (c *Client) send(ctx context.Context, r request, token string, id ids) (*re
 	case late:
 		e.Reason, e.Err, e.RetryAfter = ReasonThrottled, gate, gate.Wait
 	case err != nil && status == 0:
-		e.Reason, e.Err = reasonOfCause(err), c.tokenSource.scrubError(err, token)
+		e.Reason, e.Err = reasonOfCause(err), wire.RedactError(err, c.secrets(token)...)
 	case err != nil:
 		e.Reason, e.Err = ReasonDecode, err
 	case status != http.StatusOK:
@@ -219,32 +231,19 @@ func (c *Client) roundTrip(req *http.Request, limit int64) (int, []byte, http.He
 // readError fills in the error that the response states.
 func (c *Client) readError(e *Error, body []byte, header http.Header, token string) {
 	code, description, err := decodeError(body)
-	if err != nil && isRejection(e.StatusCode) && header.Get("MS-RequestId") == "" && header.Get("MS-CorrelationId") == "" {
+	if err != nil && wire.IsRejection(e.StatusCode) && header.Get("MS-RequestId") == "" && header.Get("MS-CorrelationId") == "" {
 		e.Reason, e.Err = ReasonDecode, fmt.Errorf("not a response of Partner Center: %w", err)
 		return
 	}
-	e.Code, e.Description = code, c.tokenSource.scrub(description, token)
+	e.Code, e.Description = code, wire.Redact(description, c.secrets(token)...)
 	if e.Description == "" {
 		e.Description = http.StatusText(e.StatusCode)
 	}
-	e.RequestID = uuidOr(header.Get("MS-RequestId"), e.RequestID)
-	e.CorrelationID = uuidOr(header.Get("MS-CorrelationId"), e.CorrelationID)
+	e.RequestID = wire.UUID(header.Get("MS-RequestId"), e.RequestID)
+	e.CorrelationID = wire.UUID(header.Get("MS-CorrelationId"), e.CorrelationID)
 	e.RetryAfter = throttle.RetryAfter(header)
 	e.Reason = reasonOfStatus(e.StatusCode, e.Code, description)
 }
-
-// isRejection reports whether a status states that the request is at fault. Such a
-// status counts only from Microsoft: proxies answer with pages of their own. Any
-// gateway may answer with the others.
-func isRejection(status int) bool {
-	switch status {
-	case http.StatusProxyAuthRequired, http.StatusRequestTimeout, http.StatusTooManyRequests:
-		return false
-	}
-	return status < http.StatusInternalServerError
-}
-
-var errNotAnError = errors.New("the body is not an error of the documented form")
 
 // decodeError decodes Partner Center's error body, whose code is a string or a
 // number, or the gateway's, which has a message. It returns an error for another
@@ -255,16 +254,16 @@ func decodeError(body []byte) (code, description string, err error) {
 		Description json.RawMessage `json:"description"`
 		Message     json.RawMessage `json:"message"`
 	}
-	if len(bytes.TrimSpace(trimBOM(body))) == 0 {
+	if len(bytes.TrimSpace(wire.TrimBOM(body))) == 0 {
 		return "", "", nil
 	}
-	if err := decode(body, &w); err != nil {
+	if err := wire.Decode(body, &w); err != nil {
 		return "", "", err
 	}
 	if w.Code == nil && w.Description == nil && w.Message == nil {
-		return "", "", errNotAnError
+		return "", "", wire.ErrNoError
 	}
-	return decodeCode(w.Code), firstOf(text(w.Description), text(w.Message)), nil
+	return decodeCode(w.Code), cmp.Or(text(w.Description), text(w.Message)), nil
 }
 
 // text returns a string, or "" for anything else, which may not hide the code.
@@ -283,6 +282,10 @@ func decodeCode(raw json.RawMessage) string {
 	return code
 }
 
+// secrets returns all secrets that a response may repeat. The token of its request may
+// have been replaced meanwhile.
+func (c *Client) secrets(token string) []string { return append(c.source.Secrets(), token) }
+
 func (c *Client) badResponse(r request, a *response, err error) error {
 	return c.failure(r, &Error{
 		StatusCode:    http.StatusOK,
@@ -296,13 +299,4 @@ func (c *Client) badResponse(r request, a *response, err error) error {
 func (c *Client) failure(r request, e *Error) *Error {
 	e.Endpoint, e.CustomerID = r.endpoint, r.customerID
 	return e
-}
-
-// uuidOr keeps ids of the server only if they are ids, since they are printed.
-func uuidOr(s, fallback string) string {
-	id, err := uuid.Parse(s)
-	if err != nil {
-		return fallback
-	}
-	return id.String()
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/go-kit/log"
+	"github.com/go-kit/log/level"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 
@@ -377,7 +378,7 @@ func TestThrottlingIsLogged(t *testing.T) {
 			return ok()
 		}}
 		var lines strings.Builder
-		c := scriptedClient(t, s, func(cfg *client.Config) { cfg.Logger = log.NewLogfmtLogger(&lines) })
+		c := scriptedClient(t, s, func(cfg *client.Config) { cfg.Logger = level.NewFilter(log.NewLogfmtLogger(&lines), level.AllowInfo()) })
 		if failed := fetchAll(t.Context(), c, billed(3), 1); failed != 0 {
 			t.Errorf("%d failed", failed)
 		}

@@ -1,10 +1,13 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/url"
 	"time"
+
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/wire"
 )
 
 // Usage is what a customer's usage summary and usage record have in common.
@@ -89,7 +92,7 @@ func (c *Client) UsageRecords(ctx context.Context) ([]UsageRecord, error) {
 		path:     "/v1/customers/usagerecords",
 		limit:    maxRecords,
 		maxItems: maxRecordItems,
-	}, func(w wireRecord) string { return CanonicalID(firstOf(w.ResourceID, w.ID)) }))
+	}, func(w wireRecord) string { return CanonicalID(cmp.Or(w.ResourceID, w.ID)) }))
 
 	records := make([]UsageRecord, len(items))
 	for i, item := range items {
@@ -139,8 +142,8 @@ var errNoTotalCost = errors.New("totalCost is missing")
 
 func (w *wireUsage) usage() Usage {
 	return Usage{
-		CustomerID:   firstOf(w.ResourceID, w.ID),
-		CustomerName: firstOf(w.ResourceName, w.Name),
+		CustomerID:   cmp.Or(w.ResourceID, w.ID),
+		CustomerName: cmp.Or(w.ResourceName, w.Name),
 		TotalCost:    *w.TotalCost,
 		USDTotalCost: w.USDTotalCost,
 		Budget:       w.Budget.amount(),
@@ -158,7 +161,7 @@ func (w *wireUsage) check() error {
 
 // check reports what makes a record unusable: it is joined by its id.
 func (w *wireRecord) check() error {
-	if err := checkID(firstOf(w.ResourceID, w.ID)); err != nil {
+	if err := checkID(cmp.Or(w.ResourceID, w.ID)); err != nil {
 		return err
 	}
 	return w.wireUsage.check()
@@ -182,7 +185,7 @@ func decodeSummary(body []byte, customerID string) (UsageSummary, error) {
 			ObjectType string `json:"objectType"`
 		} `json:"attributes"`
 	}
-	if err := decode(body, &w); err != nil {
+	if err := wire.Decode(body, &w); err != nil {
 		return UsageSummary{}, err
 	}
 	if err := checkObjectType(w.Attributes.ObjectType, "CustomerUsageSummary"); err != nil {
@@ -197,11 +200,4 @@ func decodeSummary(body []byte, customerID string) (UsageSummary, error) {
 		return UsageSummary{}, err
 	}
 	return UsageSummary{Usage: w.usage(), BillingStart: w.BillingStart.Time, BillingEnd: w.BillingEnd.Time}, nil
-}
-
-func firstOf(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }

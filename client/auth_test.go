@@ -108,7 +108,8 @@ func TestRotatedTokenIsStoredBeforeUse(t *testing.T) {
 // Each exchange sends the token that the one before returned, and an answer
 // without one (the published sample, whose numbers are strings) keeps the old.
 func TestRefreshTokenRotates(t *testing.T) {
-	bubble(t, func(t *testing.T, s *server) {
+	bubble(t, func(s *server) {
+		t := s.t
 		s.on(tokenPath, s.issue, answer(200, fixture(t, "token_v1_refresh.json")), tokenAnswer("fake-access-token-3", "fake-refresh-token-3"))
 		s.on(summaryPath, denied, denied, answer(200, `{"totalCost":1}`), denied, answer(200, `{"totalCost":1}`))
 		cfg := s.config()
@@ -141,7 +142,8 @@ func TestRefreshTokenRotates(t *testing.T) {
 // Files may change under a running client: secrets are renewed, and somebody
 // may sign in again.
 func TestFilesAreReadAnew(t *testing.T) {
-	bubble(t, func(t *testing.T, s *server) {
+	bubble(t, func(s *server) {
+		t := s.t
 		s.on(summaryPath, denied)
 		cfg := s.config()
 		c := newClient(t, cfg)
@@ -500,7 +502,8 @@ func TestExchangesThatFailBecomeRarer(t *testing.T) {
 		"a page": answer(200, "<html>"), "throttled": answer(429, ""), "server": answer(503, ""), "dropped": drop, "revoked": revoked,
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, s *server) {
+			bubble(t, func(s *server) {
+				t := s.t
 				s.on(tokenPath, refusal)
 				c := newClient(t, s.config())
 				began := time.Now()
@@ -541,7 +544,8 @@ func TestOneRejectionByMistake(t *testing.T) {
 		"twice": {[]http.HandlerFunc{blip, blip, tokenAnswer("fake-access-token-1", "fake-refresh-token-2")}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, s *server) {
+			bubble(t, func(s *server) {
+				t := s.t
 				s.on(tokenPath, test.script...)
 				began := time.Now()
 				err := newClient(t, s.config()).Authenticate(t.Context())
@@ -556,7 +560,8 @@ func TestOneRejectionByMistake(t *testing.T) {
 // Customers for whom Partner Center rejects each token do not have a good token
 // replaced for each.
 func TestRejectionsOfSomeCustomersKeepTheToken(t *testing.T) {
-	bubble(t, func(t *testing.T, s *server) {
+	bubble(t, func(s *server) {
+		t := s.t
 		const customers = 40
 		for i := range customers {
 			response := answer(200, `{"totalCost":1}`)
@@ -580,7 +585,8 @@ func TestRejectionsOfSomeCustomersKeepTheToken(t *testing.T) {
 
 // A token that is revoked at once after a renewal is renewed again.
 func TestRevokedTokensAreRenewed(t *testing.T) {
-	bubble(t, func(t *testing.T, s *server) {
+	bubble(t, func(s *server) {
+		t := s.t
 		ok := answer(200, `{"totalCost":1}`)
 		s.on(summaryPath, denied, ok, denied, ok, denied, ok)
 		c := newClient(t, s.config())

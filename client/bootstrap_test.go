@@ -182,7 +182,8 @@ func TestSeedTakesADeadTokensPlace(t *testing.T) {
 
 // A seed that is refused is left alone until it is another one.
 func TestRefusedSeedIsTriedOnce(t *testing.T) {
-	bubble(t, func(t *testing.T, s *server) {
+	bubble(t, func(s *server) {
+		t := s.t
 		s.on(tokenPath, s.accepting(revoked, "fake-refresh-token-new"))
 		cfg := s.config()
 		withSeed(t, &cfg, "fake-refresh-token-seed")
@@ -215,7 +216,8 @@ func TestRefusedSeedIsTriedOnce(t *testing.T) {
 
 // The same holds where there is no other token.
 func TestRefusedSeedAlone(t *testing.T) {
-	bubble(t, func(t *testing.T, s *server) {
+	bubble(t, func(s *server) {
+		t := s.t
 		s.on(tokenPath, s.accepting(revoked, "fake-refresh-token-new"))
 		cfg := s.config()
 		remove(t, cfg.RefreshTokenFile)
@@ -255,7 +257,8 @@ func TestSeedThatIsStored(t *testing.T) {
 
 // A seed that got no answer has not been refused.
 func TestSeedWithoutAnswer(t *testing.T) {
-	bubble(t, func(t *testing.T, s *server) {
+	bubble(t, func(s *server) {
+		t := s.t
 		s.on(tokenPath, revoked, drop, revoked, s.issue)
 		cfg := s.config()
 		withSeed(t, &cfg, "fake-refresh-token-seed")

@@ -60,8 +60,8 @@ type Config struct {
 	// UserAgent names the program to Microsoft.
 	UserAgent string
 	// Trace, if set, is called when a request is sent, and what it returns is
-	// called when the answer has been read, with the HTTP status or 0 where no
-	// whole answer arrived.
+	// called when the response has been read, with the HTTP status or 0 where no
+	// whole response arrived.
 	Trace func(Endpoint) (done func(status int))
 	// Logger, if set, gets a line for what is not worth failing a call.
 	Logger log.Logger
@@ -229,7 +229,7 @@ func newTransport() *http.Transport {
 }
 
 // newHTTPClient follows no redirects: they would carry a token or a secret to
-// wherever the answer points.
+// wherever the response points.
 func newHTTPClient(transport http.RoundTripper) *http.Client {
 	return &http.Client{
 		Transport:     transport,

@@ -35,7 +35,7 @@ func CanonicalID(id string) string {
 
 // Customers returns every customer of the partner, following the pages to the
 // end. An error may come with the customers that were found until then. If it
-// is [ErrTruncated], Partner Center answered well but its pages had no end that
+// is [ErrTruncated], the responses are valid but their pages have no end that
 // makes sense, and the list may lack customers.
 func (c *Client) Customers(ctx context.Context) ([]Customer, error) {
 	return collect(c.CustomerPages(ctx))

@@ -37,10 +37,10 @@ const (
 	ReasonMFA        Reason = "mfa"        // The token was obtained without MFA.
 	ReasonPermission Reason = "permission" // Consent, a role or the relationship is missing.
 	ReasonThrottled  Reason = "throttled"  // Too many calls.
-	ReasonTimeout    Reason = "timeout"    // No answer in time.
+	ReasonTimeout    Reason = "timeout"    // No response in time.
 	ReasonNetwork    Reason = "network"    // No connection, or it broke.
 	ReasonServer     Reason = "server"     // Microsoft's fault.
-	ReasonDecode     Reason = "decode"     // The answer is not what is documented.
+	ReasonDecode     Reason = "decode"     // The response is not what is documented.
 	ReasonClient     Reason = "client"     // The call is refused as wrong.
 )
 
@@ -72,7 +72,7 @@ type Error struct {
 	Endpoint Endpoint
 	// CustomerID is the customer whom the call was about, or "".
 	CustomerID string
-	// StatusCode is the HTTP status, or 0 where no whole answer arrived.
+	// StatusCode is the HTTP status, or 0 where no whole response arrived.
 	StatusCode int
 	// Code is Partner Center's own error code, such as "3000", or the token
 	// endpoint's, such as "AADSTS700082", or "".
@@ -88,7 +88,7 @@ type Error struct {
 	RetryAfter time.Duration
 	// Reason is what the failure is counted under.
 	Reason Reason
-	// Err is the cause of a missing or unreadable answer, or nil.
+	// Err is the cause of a missing or unreadable response, or nil.
 	Err error
 }
 
@@ -118,7 +118,7 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Unwrap returns the cause of a missing or unreadable answer.
+// Unwrap returns the cause of a missing or unreadable response.
 func (e *Error) Unwrap() error { return e.Err }
 
 // Hint returns what the reader can do about the failure.
@@ -155,7 +155,7 @@ var hintsByReason = map[Reason]string{
 	ReasonTimeout:    "wait; if it lasts, raise the call timeout or look at the network",
 	ReasonNetwork:    "check DNS, firewall and proxy between this machine and Microsoft",
 	ReasonServer:     "wait for Microsoft; if it lasts, give their support the request and correlation ids",
-	ReasonDecode:     "check that no proxy answers in Microsoft's place; otherwise report it as a bug",
+	ReasonDecode:     "check that no proxy responds in Microsoft's place; otherwise report it as a bug",
 	ReasonClient:     "report it as a bug, with the code and the description",
 }
 

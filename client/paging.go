@@ -122,7 +122,7 @@ func readPage[T any](ctx context.Context, c *Client, first, r request) (page[T],
 	return p, next, nil
 }
 
-// endOfList turns the answer that some lists give after their last page, code
+// endOfList returns nil for the error that some lists end with, code
 // 2000, into what it means.
 func endOfList(r request, err error) error {
 	e, ok := errors.AsType[*Error](err)

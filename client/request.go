@@ -48,7 +48,7 @@ type response struct {
 }
 
 // ids are what Microsoft traces a call by. The request id makes a call
-// idempotent: it stays the same until there is an answer.
+// idempotent: it stays the same until there is a response.
 type ids struct{ request, correlation string }
 
 // maxRetries is how often a call is made again after a temporary failure, and
@@ -165,7 +165,7 @@ func (e *Error) mayRenew() bool {
 	return e.StatusCode == http.StatusUnauthorized && e.Reason == ReasonAuth && e.Code != codeOldAudience
 }
 
-// send sends one request and reads its answer to the end.
+// send sends one request and reads its response to the end.
 func (c *Client) send(ctx context.Context, r request, token string, id ids) (*response, *Error) {
 	req, err := c.newRequest(ctx, r, token, id)
 	if err != nil {
@@ -208,7 +208,7 @@ func (c *Client) newRequest(ctx context.Context, r request, token string, id ids
 }
 
 // roundTrip returns the status and the body, up to a limit. The status is 0
-// where the answer did not arrive whole.
+// where the response did not arrive whole.
 func (c *Client) roundTrip(req *http.Request, limit int64) (int, []byte, http.Header, error) {
 	resp, err := c.http.Do(req)
 	if err != nil {
@@ -220,7 +220,7 @@ func (c *Client) roundTrip(req *http.Request, limit int64) (int, []byte, http.He
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
 	if err != nil {
-		return 0, nil, nil, fmt.Errorf("the answer broke off: %w", err)
+		return 0, nil, nil, fmt.Errorf("the response broke off: %w", err)
 	}
 	if int64(len(body)) > limit && resp.StatusCode == http.StatusOK {
 		return resp.StatusCode, nil, nil, fmt.Errorf("the body is larger than %d bytes", limit)

@@ -277,7 +277,8 @@ func TestClouds(t *testing.T) {
 // Each request is logged at level debug, with what Microsoft's support asks for and
 // without the query, in which a server may repeat anything.
 func TestRequestsAreLogged(t *testing.T) {
-	bubble(t, func(t *testing.T, s *server) {
+	bubble(t, func(s *server) {
+		t := s.t
 		s.on(customersPath, page(link("/customers?size=500&fake-access-token-1", "fake-page"), "a"), answer(403, `{"code":"900150"}`))
 		var lines strings.Builder
 		cfg := s.config()

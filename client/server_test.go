@@ -15,6 +15,7 @@ import (
 	"testing/synctest"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
+	"github.com/azure-csp-exporter/azure_csp_exporter/client/simulator"
 )
 
 const (
@@ -61,13 +62,13 @@ func newServer(t *testing.T) *server {
 
 // bubble runs a test in a bubble of synctest, with a server that clients call in
 // memory.
-func bubble(t *testing.T, test func(t *testing.T, s *server)) {
+func bubble(t *testing.T, test func(s *server)) {
 	t.Helper()
 	s := newServer(t)
 	s.memory = true
 	synctest.Test(t, func(t *testing.T) {
 		s.t = t
-		test(t, s)
+		test(s)
 	})
 }
 
@@ -117,7 +118,7 @@ func (s *server) issue(w http.ResponseWriter, r *http.Request) {
 func (s *server) config() client.Config {
 	cfg := newConfig(s.t, s.URL)
 	if s.memory {
-		cfg.Transport = inMemory{s}
+		cfg.Transport = simulator.Transport{Handler: s}
 	}
 	return cfg
 }

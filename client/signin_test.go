@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
+	"github.com/azure-csp-exporter/azure_csp_exporter/client/simulator"
 )
 
 const (
@@ -68,7 +69,7 @@ func newAuthority(t *testing.T, polls ...http.HandlerFunc) *authority {
 // config is that of an application with a secret and no refresh token.
 func (a *authority) config() client.Config {
 	cfg := newConfig(a.t, "https://login.fake.example")
-	cfg.Transport = inMemory{handler: a}
+	cfg.Transport = simulator.Transport{Handler: a}
 	if err := os.Remove(cfg.RefreshTokenFile); err != nil {
 		a.t.Fatal(err)
 	}
@@ -211,8 +212,8 @@ func TestSignInFails(t *testing.T) {
 		"server fails":     {answer(502, ""), "token: HTTP 502: the token endpoint refused", "server", "wait for Microsoft; if it lasts, give their support the request and correlation ids"},
 		"no secret":        {answer(401, `{"error":"invalid_client","error_description":"AADSTS7000218: x"}`), "token: HTTP 401: code AADSTS7000218: invalid_client", "auth", "the application has to prove who it is: give the program its client secret, or choose to allow public client flows in the app registration"},
 		"no refresh token": {answer(200, `{"access_token":"fake-access-token-1"}`), "token: HTTP 200: the response has no refresh token", "permission", "let the application have offline_access: let an administrator consent to the application's permission on Microsoft Partner Center, then sign in again"},
-		"no token":         {answer(200, `{}`), "token: HTTP 200: the response is not a token", "decode", "check that no proxy answers in Microsoft's place; otherwise report it as a bug"},
-		"redirect":         {answer(302, "", "Location: /elsewhere"), "token: HTTP 302: not a response of Entra ID: the body is empty", "decode", "check that no proxy answers in Microsoft's place; otherwise report it as a bug"},
+		"no token":         {answer(200, `{}`), "token: HTTP 200: the response is not a token", "decode", "check that no proxy responds in Microsoft's place; otherwise report it as a bug"},
+		"redirect":         {answer(302, "", "Location: /elsewhere"), "token: HTTP 302: not a response of Entra ID: the body is empty", "decode", "check that no proxy responds in Microsoft's place; otherwise report it as a bug"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

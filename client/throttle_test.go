@@ -2,7 +2,6 @@ package client_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -24,26 +23,6 @@ import (
 	"github.com/azure-csp-exporter/azure_csp_exporter/client/simulator"
 )
 
-// inMemory is a round tripper that calls a handler, since a bubble of synctest
-// has no sockets.
-type inMemory struct{ handler http.Handler }
-
-var errDropped = errors.New("connection dropped")
-
-func (m inMemory) RoundTrip(req *http.Request) (resp *http.Response, err error) {
-	w := httptest.NewRecorder()
-	defer func() {
-		if recovered := recover(); recovered != nil {
-			resp, err = nil, errDropped
-		}
-	}()
-	m.handler.ServeHTTP(w, req)
-	if err := req.Context().Err(); err != nil {
-		return nil, err
-	}
-	return w.Result(), nil
-}
-
 // simulated returns a client of a simulator, in memory or at an address.
 func simulated(tb testing.TB, sim *simulator.Simulator, address string, concurrency int) *client.Client {
 	tb.Helper()
@@ -57,7 +36,7 @@ func simulated(tb testing.TB, sim *simulator.Simulator, address string, concurre
 		Concurrency:      concurrency,
 	}
 	if address == "" {
-		cfg.Transport = inMemory{sim}
+		cfg.Transport = simulator.Transport{Handler: sim}
 		cfg.Cloud.APIURL, cfg.Cloud.LoginURL = "http://simulator.example", "http://simulator.example"
 	}
 	for file, content := range map[string]string{cfg.ClientSecretFile: simulator.ClientSecret, cfg.RefreshTokenFile: simulator.RefreshToken} {
@@ -207,7 +186,7 @@ func (s *scripted) RoundTrip(req *http.Request) (*http.Response, error) {
 	if resp := s.answer(n); resp != nil {
 		return resp, nil
 	}
-	return nil, errDropped
+	return nil, simulator.ErrDropped
 }
 
 func respond(status int, body string, headers ...string) *http.Response {

@@ -133,6 +133,6 @@ func signIn(t *testing.T, sim *simulator.Simulator) error {
 		TenantID:         simulator.TenantID,
 		ClientID:         simulator.ClientID,
 		RefreshTokenFile: filepath.Join(t.TempDir(), "token"),
-		Transport:        direct{sim},
+		Transport:        simulator.Transport{Handler: sim},
 	}, func(client.DeviceCode) {})
 }

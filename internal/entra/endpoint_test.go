@@ -12,7 +12,7 @@ import (
 // An odd lifetime or form of a refresh token does not lose the rotated token.
 func TestDecodeToken(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	in := func(d time.Duration) time.Time { return now.Add(d) }
+	in := now.Add
 	for body, want := range map[string]struct {
 		access, refresh string
 		expiry          time.Time

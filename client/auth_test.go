@@ -532,6 +532,27 @@ func TestExchangesThatFailBecomeRarer(t *testing.T) {
 	}
 }
 
+// A new sign-in takes effect at once, whatever the delay.
+func TestNewTokenEndsTheDelay(t *testing.T) {
+	bubble(t, func(s *server) {
+		t := s.t
+		s.on(tokenPath, s.accepting(revoked, "fake-refresh-token-new", "fake-refresh-token-seed"))
+		cfg := s.config()
+		cfg.BootstrapRefreshTokenFile = filepath.Join(t.TempDir(), "seed")
+		c := newClient(t, cfg)
+		for range 3 {
+			if err := c.Authenticate(t.Context()); !client.IsAuth(err) {
+				t.Errorf("got %v", err)
+			}
+		}
+		write(t, cfg.RefreshTokenFile, "fake-refresh-token-new")
+		if err := c.Authenticate(t.Context()); err != nil {
+			t.Error(err)
+		}
+		s.wantSent("fake-refresh-token-1", "fake-refresh-token-new")
+	})
+}
+
 // One rejection with the code that Entra ID returns by mistake is no reason to wait
 // for a TTL.
 func TestOneRejectionByMistake(t *testing.T) {

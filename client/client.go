@@ -79,6 +79,7 @@ type Client struct {
 	clockSkew clockSkew
 	http      *http.Client // of the API
 	source    *entra.Source
+	odd       oddFields
 }
 
 // New returns a client. It reads the refresh token and sends no request. It
@@ -99,6 +100,7 @@ func New(cfg Config) (*Client, error) {
 		base:     base,
 		agent:    cfg.UserAgent,
 		timeout:  cfg.Timeout,
+		odd:      oddFields{logger: cfg.Logger, counts: map[string]int{}},
 		throttle: throttle.New(cfg.Concurrency, func(closed bool, wait time.Duration) { logThrottling(cfg.Logger, closed, wait) }),
 	}
 	observed := &observer{base: cfg.Transport, clockSkew: &c.clockSkew, trace: cfg.Trace, logger: cfg.Logger}

@@ -6,6 +6,8 @@ import (
 	"iter"
 	"strconv"
 	"strings"
+
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/wire"
 )
 
 // pageSize is the most customers Partner Center's own tools ask for at once.
@@ -69,14 +71,23 @@ func customersOf(page []wireCustomer) []Customer {
 
 // wireCustomer is an item of the list of customers.
 type wireCustomer struct {
-	ID             string `json:"id"`
+	ID             string
 	CompanyProfile struct {
 		TenantID    string `json:"tenantId"`
 		Domain      string `json:"domain"`
 		CompanyName string `json:"companyName"`
-	} `json:"companyProfile"`
+	}
 	// RelationshipToPartner is a string on the wire and a number in the contract.
-	RelationshipToPartner json.RawMessage `json:"relationshipToPartner"`
+	RelationshipToPartner json.RawMessage
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (w *wireCustomer) UnmarshalJSON(body []byte) error {
+	var o wire.Object
+	if err := json.Unmarshal(body, &o); err != nil {
+		return err
+	}
+	return o.DecodeAll(map[string]any{"id": &w.ID, "companyProfile": &w.CompanyProfile, "relationshipToPartner": &w.RelationshipToPartner})
 }
 
 func (w wireCustomer) id() string {

@@ -6,7 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
+
+	"github.com/go-kit/log"
+	"github.com/go-kit/log/level"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/wire"
 )
@@ -176,4 +180,32 @@ func checkSubject(got, want string) error {
 		return errors.New("the body is about another customer")
 	}
 	return nil
+}
+
+// oddFields counts the fields that were left out because they do not have the
+// documented form, and warns of each field when it occurs 1, 10, 100, … times.
+type oddFields struct {
+	logger log.Logger
+
+	mu     sync.Mutex // guards counts
+	counts map[string]int
+}
+
+func (f *oddFields) note(endpoint Endpoint, fields []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, field := range fields {
+		key := string(endpoint) + " " + field
+		f.counts[key]++
+		if isPowerOfTen(f.counts[key]) {
+			_ = level.Warn(f.logger).Log("msg", "a field does not have the documented form and is left out", "endpoint", endpoint, "field", field, "count", f.counts[key])
+		}
+	}
+}
+
+func isPowerOfTen(n int) bool {
+	for n >= 10 && n%10 == 0 {
+		n /= 10
+	}
+	return n == 1
 }

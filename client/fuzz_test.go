@@ -62,15 +62,17 @@ func checkYear(t *testing.T, at time.Time) {
 
 // statedID returns the customer that a body names, so that it is not refused for it.
 func statedID(body []byte) string {
+	var o wire.Object
 	var w wireUsage
-	_ = wire.Decode(body, &w)
+	_ = wire.Decode(body, &o)
+	_ = w.decode(o)
 	return cmp.Or(w.ResourceID, w.ID)
 }
 
 func FuzzDecodeSummary(f *testing.F) {
 	addFixtures(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
-		got, err := decodeSummary(body, statedID(body))
+		got, _, err := decodeSummary(body, statedID(body))
 		if err != nil && !reflect.DeepEqual(got, UsageSummary{}) {
 			t.Errorf("There is %+v beside the error %v", got, err)
 		}
@@ -79,7 +81,7 @@ func FuzzDecodeSummary(f *testing.F) {
 		checkYear(t, got.BillingEnd)
 
 		// The order mark changes nothing but what begins with one already.
-		again, errAgain := decodeSummary(append([]byte("\xef\xbb\xbf"), wire.TrimBOM(body)...), statedID(body))
+		again, _, errAgain := decodeSummary(append([]byte("\xef\xbb\xbf"), wire.TrimBOM(body)...), statedID(body))
 		if (err == nil) != (errAgain == nil) || !reflect.DeepEqual(got, again) {
 			t.Errorf("got %+v and %v, with an order mark %+v and %v", got, err, again, errAgain)
 		}

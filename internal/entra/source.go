@@ -92,7 +92,7 @@ func (s *Source) Token(ctx context.Context) (string, error) {
 		<-s.turn
 		return access, nil
 	}
-	if last := s.outcome(); last.err != nil && (last.number != before.number || s.RetryIn() > 0) {
+	if last := s.outcome(); last.err != nil && (last.number != before.number || s.RetryIn() > 0 && s.store.files() == last.files) {
 		<-s.turn
 		return "", last.err
 	}
@@ -120,10 +120,12 @@ func gaveUp(ctx context.Context) *Error {
 }
 
 // result is the result of the last exchange. The callers that waited for it share
-// its error, and so do all others until the retry delay has passed.
+// its error, and so do all others until the retry delay has passed or the files hold
+// another token, as after a new sign-in.
 type result struct {
 	number int
 	err    error
+	files  string // the content of the token files
 }
 
 func (s *Source) outcome() result {
@@ -135,9 +137,10 @@ func (s *Source) outcome() result {
 // conclude records the result of an exchange. A failure delays the next exchange,
 // unless no request was sent.
 func (s *Source) conclude(err error) {
+	files := s.store.files()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.last = result{number: s.last.number + 1, err: err}
+	s.last = result{number: s.last.number + 1, err: err, files: files}
 	e, failed := errors.AsType[*Error](err)
 	if !failed {
 		s.failures.Reset()

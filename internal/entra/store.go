@@ -74,6 +74,13 @@ func (s *store) content() string {
 	return s.written
 }
 
+// files returns the content of both token files, to be compared.
+func (s *store) files() string {
+	stored, _, _ := ReadSecret(s.file)
+	provided, _, _ := ReadSecret(s.bootstrapFile)
+	return stored + "\n" + provided
+}
+
 func (s *store) take(token string, modified time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -66,7 +66,7 @@ func TestErrorsOfTheAPI(t *testing.T) {
 		"gateway's throttling": {answer(429, fixture(t, "error_429_throttled.json"), "Retry-After: 57"), client.Error{StatusCode: 429, Description: "Rate limit is exceeded. Try again in 57 seconds.", RetryAfter: 57 * time.Second, Reason: "throttled"}, "throttled temporary"},
 		"throttled in secret":  {answer(429, ""), client.Error{StatusCode: 429, Description: "Too Many Requests", Reason: "throttled"}, "throttled temporary"},
 		"wait of an age":       {answer(503, "", "Retry-After: 2000000000"), client.Error{StatusCode: 503, Description: "Service Unavailable", RetryAfter: 24 * time.Hour, Reason: "server"}, "temporary"},
-		"wait until the past":  {answer(429, "", "Retry-After: Tue, 21 Jul 2020 04:10:58 GMT"), client.Error{StatusCode: 429, Description: "Too Many Requests", Reason: "throttled"}, "throttled temporary"},
+		"wait until the past":  {answer(429, "", "Retry-After: Wed, 21 Jul 1999 04:10:58 GMT"), client.Error{StatusCode: 429, Description: "Too Many Requests", Reason: "throttled"}, "throttled temporary"},
 		"wait until for ever":  {answer(429, "", "Retry-After: Fri, 31 Dec 9998 23:59:59 GMT"), client.Error{StatusCode: 429, Description: "Too Many Requests", RetryAfter: 24 * time.Hour, Reason: "throttled"}, "throttled temporary"},
 		"wait of nonsense":     {answer(429, "", "Retry-After: -5 minutes"), client.Error{StatusCode: 429, Description: "Too Many Requests", Reason: "throttled"}, "throttled temporary"},
 		"request timeout":      {answer(408, ""), client.Error{StatusCode: 408, Description: "Request Timeout", Reason: "timeout"}, "temporary"},
@@ -84,19 +84,21 @@ func TestErrorsOfTheAPI(t *testing.T) {
 		"larger than 64 KiB":   {answer(400, `{"code":"3000","data":["`+strings.Repeat("x", 64<<10)+`"]}`), client.Error{StatusCode: 400, Reason: "decode"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newServer(t)
-			s.on(summaryPath, test.answer)
-			cfg := s.config()
-			cfg.Timeout = 500 * time.Millisecond // Some are tried again until then.
-			_, err := newClient(t, cfg).UsageSummary(t.Context(), customerID)
-			test.want.Endpoint, test.want.CustomerID = client.EndpointUsageSummary, customerID
-			ids := cmpopts.IgnoreFields(client.Error{}, "RequestID", "CorrelationID", "Err")
-			if diff := cmp.Diff(&test.want, failure(t, err), ids); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
-			}
-			if got := kindsOf(fmt.Errorf("wrapped: %w", err)); got != test.kinds {
-				t.Errorf("got the kinds %q, want %q", got, test.kinds)
-			}
+			bubble(t, func(s *server) {
+				t := s.t
+				s.on(summaryPath, test.answer)
+				cfg := s.config()
+				cfg.Timeout = 500 * time.Millisecond // Some are tried again until then.
+				_, err := newClient(t, cfg).UsageSummary(t.Context(), customerID)
+				test.want.Endpoint, test.want.CustomerID = client.EndpointUsageSummary, customerID
+				ids := cmpopts.IgnoreFields(client.Error{}, "RequestID", "CorrelationID", "Err")
+				if diff := cmp.Diff(&test.want, failure(t, err), ids); diff != "" {
+					t.Errorf("(-want +got):\n%s", diff)
+				}
+				if got := kindsOf(fmt.Errorf("wrapped: %w", err)); got != test.kinds {
+					t.Errorf("got the kinds %q, want %q", got, test.kinds)
+				}
+			})
 		})
 	}
 }

@@ -195,7 +195,7 @@ func decodeToken(body []byte, now time.Time) (*oauth2.Token, error) {
 		return token, errors.New("the token is not visible ASCII")
 	}
 	token.AccessToken = access
-	if life := lifetime(w.ExpiresIn); life > 0 {
+	if life := lifetime(w.ExpiresIn); life != 0 {
 		token.Expiry = now.Add(life)
 	}
 	return token, nil

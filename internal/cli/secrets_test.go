@@ -40,7 +40,7 @@ func TestNothingSecretIsPrinted(t *testing.T) {
 		{"a usage that is refused", summaryPath, echo(400, `{"code":"800002","description":"SENT"}`), "client"},
 		{"a usage that fails", summaryPath, echo(503, `SENT`), "server"},
 		{"a usage that is no JSON", summaryPath, echo(200, `SENT`), "decode"},
-		{"a date that is none", summaryPath, echo(200, `{"totalCost":1,"lastModifiedDate":"SENT"}`), "decode"},
+		{"a date that is none", summaryPath, echo(200, `{"totalCost":1,"billingEndDate":"SENT"}`), "decode"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/http"
 	"net/url"
@@ -107,69 +108,75 @@ func TestRotatedTokenIsStoredBeforeUse(t *testing.T) {
 // Each exchange sends the token that the one before returned, and an answer
 // without one (the published sample, whose numbers are strings) keeps the old.
 func TestRefreshTokenRotates(t *testing.T) {
-	s := newServer(t)
-	s.on(tokenPath, s.issue, answer(200, fixture(t, "token_v1_refresh.json")), tokenAnswer("fake-access-token-3", "fake-refresh-token-3"))
-	s.on(summaryPath, denied, denied, answer(200, `{"totalCost":1}`), denied, answer(200, `{"totalCost":1}`))
-	cfg := s.config()
-	c := newClient(t, cfg)
-	if _, err := c.UsageSummary(t.Context(), customerID); !client.IsAuth(err) {
-		t.Errorf("got %v", err)
-	}
-	if got := read(t, cfg.RefreshTokenFile); got != "fake-refresh-token-2\n" {
-		t.Errorf("The file holds %q after an answer without a refresh token", got)
-	}
-	for range 2 {
-		if _, err := c.UsageSummary(t.Context(), customerID); err != nil {
-			t.Error(err)
+	bubble(t, func(s *server) {
+		t := s.t
+		s.on(tokenPath, s.issue, answer(200, fixture(t, "token_v1_refresh.json")), tokenAnswer("fake-access-token-3", "fake-refresh-token-3"))
+		s.on(summaryPath, denied, denied, answer(200, `{"totalCost":1}`), denied, answer(200, `{"totalCost":1}`))
+		cfg := s.config()
+		c := newClient(t, cfg)
+		if _, err := c.UsageSummary(t.Context(), customerID); !client.IsAuth(err) {
+			t.Errorf("got %v", err)
 		}
-	}
-	want := []string{"fake-refresh-token-1", "fake-refresh-token-2", "fake-refresh-token-2"}
-	if diff := cmp.Diff(want, s.sentTokens()); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-	if got := s.calls(summaryPath)[2].Header.Get("Authorization"); got != "Bearer AccessTokenValue" {
-		t.Errorf("got %q", got)
-	}
-	if got := read(t, cfg.RefreshTokenFile); got != "fake-refresh-token-3\n" {
-		t.Errorf("The file holds %q", got)
-	}
+		if got := read(t, cfg.RefreshTokenFile); got != "fake-refresh-token-2\n" {
+			t.Errorf("The file holds %q after an answer without a refresh token", got)
+		}
+		for range 2 {
+			time.Sleep(time.Minute) // in the bubble: a renewal in vain delays the next
+			if _, err := c.UsageSummary(t.Context(), customerID); err != nil {
+				t.Error(err)
+			}
+		}
+		want := []string{"fake-refresh-token-1", "fake-refresh-token-2", "fake-refresh-token-2"}
+		if diff := cmp.Diff(want, s.sentTokens()); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		if got := s.calls(summaryPath)[2].Header.Get("Authorization"); got != "Bearer AccessTokenValue" {
+			t.Errorf("got %q", got)
+		}
+		if got := read(t, cfg.RefreshTokenFile); got != "fake-refresh-token-3\n" {
+			t.Errorf("The file holds %q", got)
+		}
+	})
 }
 
 // Files may change under a running client: secrets are renewed, and somebody
 // may sign in again.
 func TestFilesAreReadAnew(t *testing.T) {
-	s := newServer(t)
-	s.on(summaryPath, denied)
-	cfg := s.config()
-	c := newClient(t, cfg)
-	if err := c.Authenticate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	write(t, cfg.ClientSecretFile, "  fake-client-secret-2\r\n")
-	write(t, cfg.RefreshTokenFile, "fake-refresh-token-new\n")
-	if _, err := c.UsageSummary(t.Context(), customerID); !client.IsAuth(err) {
-		t.Errorf("got %v", err)
-	}
-	calls := s.calls(tokenPath)
-	if len(calls) != 2 || calls[1].Form.Get("client_secret") != "fake-client-secret-2" || calls[1].Form.Get("refresh_token") != "fake-refresh-token-new" {
-		t.Errorf("got the exchanges %v", calls)
-	}
+	bubble(t, func(s *server) {
+		t := s.t
+		s.on(summaryPath, denied)
+		cfg := s.config()
+		c := newClient(t, cfg)
+		if err := c.Authenticate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		write(t, cfg.ClientSecretFile, "  fake-client-secret-2\r\n")
+		write(t, cfg.RefreshTokenFile, "fake-refresh-token-new\n")
+		if _, err := c.UsageSummary(t.Context(), customerID); !client.IsAuth(err) {
+			t.Errorf("got %v", err)
+		}
+		calls := s.calls(tokenPath)
+		if len(calls) != 2 || calls[1].Form.Get("client_secret") != "fake-client-secret-2" || calls[1].Form.Get("refresh_token") != "fake-refresh-token-new" {
+			t.Errorf("got the exchanges %v", calls)
+		}
 
-	// A token file that is gone is no reason to give up the token in memory,
-	// but nothing is known of a secret that cannot be read.
-	remove(t, cfg.RefreshTokenFile)
-	s.on(summaryPath, denied, answer(200, `{"totalCost":1}`), denied)
-	if _, err := c.UsageSummary(t.Context(), customerID); err != nil {
-		t.Error(err)
-	}
-	if got := read(t, cfg.RefreshTokenFile); got != "fake-refresh-token-4\n" {
-		t.Errorf("The file holds %q", got)
-	}
-	remove(t, cfg.ClientSecretFile)
-	_, err := c.UsageSummary(t.Context(), customerID)
-	if e := failure(t, err); e.Endpoint != client.EndpointToken || e.Reason != client.ReasonAuth || !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("got %v", err)
-	}
+		// A token file that is gone is no reason to give up the token in memory,
+		// but nothing is known of a secret that cannot be read.
+		time.Sleep(time.Minute) // in the bubble: a renewal in vain delays the next
+		remove(t, cfg.RefreshTokenFile)
+		s.on(summaryPath, denied, answer(200, `{"totalCost":1}`), denied)
+		if _, err := c.UsageSummary(t.Context(), customerID); err != nil {
+			t.Error(err)
+		}
+		if got := read(t, cfg.RefreshTokenFile); got != "fake-refresh-token-4\n" {
+			t.Errorf("The file holds %q", got)
+		}
+		remove(t, cfg.ClientSecretFile)
+		_, err := c.UsageSummary(t.Context(), customerID)
+		if e := failure(t, err); e.Endpoint != client.EndpointToken || e.Reason != client.ReasonAuth || !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("got %v", err)
+		}
+	})
 }
 
 func remove(t *testing.T, file string) {
@@ -447,10 +454,13 @@ func TestRefusedExchangeIsShared(t *testing.T) {
 		status int
 		body   string
 		header string
-		later  int // exchanges by another call
+		delay  time.Duration // in which there is no further exchange
 	}{
-		"dead token": {400, `{"error":"invalid_grant","error_description":"AADSTS700082: x"}`, "X-Fake: 1", 1},
-		"throttled":  {429, "", "Retry-After: 3600", 0},
+		"dead token":     {400, `{"error":"invalid_grant","error_description":"AADSTS700082: x"}`, "X-Fake: 1", 4500 * time.Millisecond},
+		"a page":         {403, `<html>`, "X-Fake: 1", 4500 * time.Millisecond},
+		"throttled":      {429, "", "X-Fake: 1", 4500 * time.Millisecond},
+		"for 30 seconds": {429, "", "Retry-After: 30", 30 * time.Second},
+		"for an hour":    {429, "", "Retry-After: 3600", 15 * time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -472,12 +482,144 @@ func TestRefusedExchangeIsShared(t *testing.T) {
 				if exchanges != 1 {
 					t.Errorf("got %d exchanges for 20 callers, want 1", exchanges)
 				}
-				if c.Authenticate(t.Context()) == nil || exchanges != 1+test.later {
-					t.Errorf("got %d exchanges by a later caller, want %d", exchanges-1, test.later)
+				time.Sleep(test.delay - time.Millisecond)
+				if c.Authenticate(t.Context()) == nil || exchanges != 1 {
+					t.Errorf("got %d exchanges within %v, want none", exchanges-1, test.delay)
+				}
+				time.Sleep(time.Second)
+				if c.Authenticate(t.Context()) == nil || exchanges != 2 {
+					t.Errorf("got %d exchanges after %v, want 1", exchanges-1, test.delay)
 				}
 			})
 		})
 	}
+}
+
+// Exchanges that keep failing become rarer, whatever the cause and however many calls
+// need one, as docs/operations.md promises. A success makes the next failure the first.
+func TestExchangesThatFailBecomeRarer(t *testing.T) {
+	for name, refusal := range map[string]http.HandlerFunc{
+		"a page": answer(200, "<html>"), "throttled": answer(429, ""), "server": answer(503, ""), "dropped": drop, "revoked": revoked,
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(s *server) {
+				t := s.t
+				s.on(tokenPath, refusal)
+				c := newClient(t, s.config())
+				began := time.Now()
+				for range 5500 {
+					_ = c.Authenticate(t.Context())
+					time.Sleep(100 * time.Millisecond)
+				}
+				// 0, 5, 15, 35, 75, 155, 315 seconds, each delay less up to a tenth.
+				if n := len(s.calls(tokenPath)); n != 7 {
+					t.Errorf("got %d exchanges in %v, want 7", n, time.Since(began))
+				}
+				time.Sleep(15 * time.Minute)
+				s.on(tokenPath, tokenAnswer("fake-access-token-1", "fake-refresh-token-2"), refusal)
+				if err := c.Authenticate(t.Context()); err != nil {
+					t.Error(err)
+				}
+				time.Sleep(time.Hour)
+				_ = c.Authenticate(t.Context())
+				time.Sleep(5 * time.Second)
+				_ = c.Authenticate(t.Context())
+				if n := len(s.calls(tokenPath)); n != 10 {
+					t.Errorf("got %d exchanges, want 2 within 5 seconds after a success", n-8)
+				}
+			})
+		})
+	}
+}
+
+// A new sign-in takes effect at once, whatever the delay.
+func TestNewTokenEndsTheDelay(t *testing.T) {
+	bubble(t, func(s *server) {
+		t := s.t
+		s.on(tokenPath, s.accepting(revoked, "fake-refresh-token-new", "fake-refresh-token-seed"))
+		cfg := s.config()
+		cfg.BootstrapRefreshTokenFile = filepath.Join(t.TempDir(), "seed")
+		c := newClient(t, cfg)
+		for range 3 {
+			if err := c.Authenticate(t.Context()); !client.IsAuth(err) {
+				t.Errorf("got %v", err)
+			}
+		}
+		write(t, cfg.RefreshTokenFile, "fake-refresh-token-new")
+		if err := c.Authenticate(t.Context()); err != nil {
+			t.Error(err)
+		}
+		s.wantSent("fake-refresh-token-1", "fake-refresh-token-new")
+	})
+}
+
+// One rejection with the code that Entra ID returns by mistake is no reason to wait
+// for a TTL.
+func TestOneRejectionByMistake(t *testing.T) {
+	blip := answer(400, `{"error":"invalid_grant","error_description":"AADSTS70000: fake words"}`)
+	for name, test := range map[string]struct {
+		script []http.HandlerFunc
+		ok     bool
+	}{
+		"once":  {[]http.HandlerFunc{blip, tokenAnswer("fake-access-token-1", "fake-refresh-token-2")}, true},
+		"twice": {[]http.HandlerFunc{blip, blip, tokenAnswer("fake-access-token-1", "fake-refresh-token-2")}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(s *server) {
+				t := s.t
+				s.on(tokenPath, test.script...)
+				began := time.Now()
+				err := newClient(t, s.config()).Authenticate(t.Context())
+				if (err == nil) != test.ok || time.Since(began) != 3*time.Second || len(s.calls(tokenPath)) != 2 {
+					t.Errorf("got %v after %v and %d exchanges, want 2 in 3 s", err, time.Since(began), len(s.calls(tokenPath)))
+				}
+			})
+		})
+	}
+}
+
+// Customers for whom Partner Center rejects each token do not have a good token
+// replaced for each.
+func TestRejectionsOfSomeCustomersKeepTheToken(t *testing.T) {
+	bubble(t, func(s *server) {
+		t := s.t
+		const customers = 40
+		for i := range customers {
+			response := answer(200, `{"totalCost":1}`)
+			if i%2 == 0 {
+				response = denied
+			}
+			s.on(fmt.Sprintf("/v1/customers/c%d/usagesummary", i), response)
+		}
+		c := newClient(t, s.config())
+		for i := range customers {
+			_, err := c.UsageSummary(t.Context(), fmt.Sprint("c", i))
+			if (err != nil) != (i%2 == 0) || err != nil && !client.IsAuth(err) {
+				t.Errorf("c%d: got %v", i, err)
+			}
+		}
+		if n := len(s.calls(tokenPath)); n != 2 {
+			t.Errorf("got %d exchanges, want the first and one renewal", n)
+		}
+	})
+}
+
+// A token that is revoked at once after a renewal is renewed again.
+func TestRevokedTokensAreRenewed(t *testing.T) {
+	bubble(t, func(s *server) {
+		t := s.t
+		ok := answer(200, `{"totalCost":1}`)
+		s.on(summaryPath, denied, ok, denied, ok, denied, ok)
+		c := newClient(t, s.config())
+		for range 3 {
+			if _, err := c.UsageSummary(t.Context(), customerID); err != nil {
+				t.Error(err)
+			}
+		}
+		if n := len(s.calls(tokenPath)); n != 4 {
+			t.Errorf("got %d exchanges, want 4", n)
+		}
+	})
 }
 
 // Servers that state no type of content send tokens all the same.

@@ -39,18 +39,21 @@ func TestTokenErrors(t *testing.T) {
 		"unknown error":     {answer(400, `{"error":"x\ny"}`), client.Error{StatusCode: 400, Description: refused, Reason: "auth"}, "token: HTTP 400: the token endpoint refused"},
 		"error at 200":      {answer(200, `{"error":"invalid_client","error_description":"AADSTS7000222: x"}`), client.Error{StatusCode: 200, Code: "AADSTS7000222", Description: "invalid_client", Reason: "auth"}, "token: HTTP 200: code AADSTS7000222: invalid_client"},
 		"order mark":        {answer(400, "\ufeff"+`{"error":"invalid_scope"}`), client.Error{StatusCode: 400, Description: "invalid_scope", Reason: "auth"}, "token: HTTP 400: invalid_scope"},
-		"HTML":              {answer(403, "<html>", "Content-Type: text/html"), client.Error{StatusCode: 403, Description: refused, Reason: "auth"}, "token: HTTP 403: the token endpoint refused"},
-		"plain text":        {answer(400, "words", "Content-Type: text/plain"), client.Error{StatusCode: 400, Description: refused, Reason: "auth"}, "token: HTTP 400: the token endpoint refused"},
-		"empty":             {answer(400, ""), client.Error{StatusCode: 400, Description: refused, Reason: "auth"}, "token: HTTP 400: the token endpoint refused"},
-		"redirect":          {answer(302, "", "Location: /elsewhere"), client.Error{StatusCode: 302, Description: refused, Reason: "auth"}, "token: HTTP 302: the token endpoint refused"},
+		"HTML":              {answer(403, "<html>", "Content-Type: text/html"), client.Error{StatusCode: 403, Reason: "decode"}, "token: HTTP 403: not a response of Entra ID: the body is HTML or XML, not JSON"},
+		"plain text":        {answer(400, "words", "Content-Type: text/plain"), client.Error{StatusCode: 400, Reason: "decode"}, "token: HTTP 400: not a response of Entra ID: the body is not a JSON object"},
+		"empty":             {answer(400, ""), client.Error{StatusCode: 400, Reason: "decode"}, "token: HTTP 400: not a response of Entra ID: the body is empty"},
+		"redirect":          {answer(302, "", "Location: /elsewhere"), client.Error{StatusCode: 302, Reason: "decode"}, "token: HTTP 302: not a response of Entra ID: the body is empty"},
+		"proxy's own JSON":  {answer(403, `{"message":"blocked"}`), client.Error{StatusCode: 403, Reason: "decode"}, "token: HTTP 403: not a response of Entra ID: the body is not an error of the documented form"},
+		"proxy's login":     {answer(407, "<html>"), client.Error{StatusCode: 407, Description: refused, Reason: "network"}, "token: HTTP 407: the token endpoint refused"},
+		"empty with its id": {answer(401, "", "x-ms-request-id: "+traceID), client.Error{StatusCode: 401, Description: refused, Reason: "auth"}, "token: HTTP 401: the token endpoint refused"},
 		"server error":      {answer(500, `{"error":"server_error"}`), client.Error{StatusCode: 500, Description: "server_error", Reason: "server"}, "token: HTTP 500: server_error"},
 		"server's HTML":     {answer(503, "<html>"), client.Error{StatusCode: 503, Description: refused, Reason: "server"}, "token: HTTP 503: the token endpoint refused"},
 		"request timeout":   {answer(408, ""), client.Error{StatusCode: 408, Description: refused, Reason: "timeout"}, "token: HTTP 408: the token endpoint refused"},
 		"throttled":         {answer(429, "", "Retry-After: 30"), client.Error{StatusCode: 429, Description: refused, RetryAfter: 30 * time.Second, Reason: "throttled"}, "token: HTTP 429: the token endpoint refused"},
-		"empty at 200":      {answer(200, ""), client.Error{StatusCode: 200, Reason: "decode"}, "token: HTTP 200: the answer is not a token"},
-		"HTML at 200":       {answer(200, "<html>"), client.Error{StatusCode: 200, Reason: "decode"}, "token: HTTP 200: the answer is not a token"},
-		"no token at 200":   {answer(200, "{}"), client.Error{StatusCode: 200, Reason: "decode"}, "token: HTTP 200: the answer is not a token"},
-		"nonsense lifetime": {answer(200, `{"access_token":"fake-access-token-1","expires_in":"soon"}`), client.Error{StatusCode: 200, Reason: "decode"}, "token: HTTP 200: the answer is not a token"},
+		"empty at 200":      {answer(200, ""), client.Error{StatusCode: 200, Reason: "decode"}, "token: HTTP 200: the response is not a token"},
+		"HTML at 200":       {answer(200, "<html>"), client.Error{StatusCode: 200, Reason: "decode"}, "token: HTTP 200: the response is not a token"},
+		"no token at 200":   {answer(200, "{}"), client.Error{StatusCode: 200, Reason: "decode"}, "token: HTTP 200: the response is not a token"},
+		"new line in it":    {answer(200, `{"access_token":"fake\r\ntoken","expires_in":3599}`), client.Error{StatusCode: 200, Reason: "decode"}, "token: HTTP 200: the token is not visible ASCII"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t)
@@ -77,7 +80,6 @@ func TestTokenErrors(t *testing.T) {
 func TestTokenErrorCodes(t *testing.T) {
 	for code, reason := range map[string]client.Reason{
 		"AADSTS700082":  client.ReasonAuth,
-		"AADSTS70000":   client.ReasonAuth,
 		"AADSTS50173":   client.ReasonAuth,
 		"AADSTS50076":   client.ReasonMFA,
 		"AADSTS50078":   client.ReasonMFA,

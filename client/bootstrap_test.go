@@ -182,59 +182,65 @@ func TestSeedTakesADeadTokensPlace(t *testing.T) {
 
 // A seed that is refused is left alone until it is another one.
 func TestRefusedSeedIsTriedOnce(t *testing.T) {
-	s := newServer(t)
-	s.on(tokenPath, s.accepting(revoked, "fake-refresh-token-new"))
-	cfg := s.config()
-	withSeed(t, &cfg, "fake-refresh-token-seed")
-	var lines bytes.Buffer
-	cfg.Logger = log.NewLogfmtLogger(&lines)
-	c := newClient(t, cfg)
-	written := c.RefreshTokenIssued()
-	for range 3 {
-		if err := c.Authenticate(t.Context()); failure(t, err).Code != "AADSTS50173" {
-			t.Errorf("got %v", err)
+	bubble(t, func(s *server) {
+		t := s.t
+		s.on(tokenPath, s.accepting(revoked, "fake-refresh-token-new"))
+		cfg := s.config()
+		withSeed(t, &cfg, "fake-refresh-token-seed")
+		var lines bytes.Buffer
+		cfg.Logger = log.NewLogfmtLogger(&lines)
+		c := newClient(t, cfg)
+		written := c.RefreshTokenIssued()
+		for range 3 {
+			if err := c.Authenticate(t.Context()); failure(t, err).Code != "AADSTS50173" {
+				t.Errorf("got %v", err)
+			}
+			time.Sleep(time.Hour) // in the bubble: a failure delays the next exchange
 		}
-	}
-	s.wantSent("fake-refresh-token-1", "fake-refresh-token-seed", "fake-refresh-token-1", "fake-refresh-token-1")
-	if n := strings.Count(lines.String(), "trying the bootstrap refresh token"); n != 1 || strings.Contains(lines.String(), "fake-refresh") {
-		t.Errorf("got the log %q, want one warning without a token", lines.String())
-	}
-	if got := read(t, cfg.RefreshTokenFile); got != "fake-refresh-token-1\n" || !c.RefreshTokenIssued().Equal(written) {
-		t.Errorf("The file holds %q of %v, want the token of %v", got, c.RefreshTokenIssued(), written)
-	}
-	replaceSeed(t, cfg, "fake-refresh-token-new")
-	if err := c.Authenticate(t.Context()); err != nil {
-		t.Error(err)
-	}
-	if got := read(t, cfg.RefreshTokenFile); got != "fake-refresh-token-2\n" {
-		t.Errorf("The file holds %q", got)
-	}
+		s.wantSent("fake-refresh-token-1", "fake-refresh-token-seed", "fake-refresh-token-1", "fake-refresh-token-1")
+		if n := strings.Count(lines.String(), "trying the bootstrap refresh token"); n != 1 || strings.Contains(lines.String(), "fake-refresh") {
+			t.Errorf("got the log %q, want one warning without a token", lines.String())
+		}
+		if got := read(t, cfg.RefreshTokenFile); got != "fake-refresh-token-1\n" || !c.RefreshTokenIssued().Equal(written) {
+			t.Errorf("The file holds %q of %v, want the token of %v", got, c.RefreshTokenIssued(), written)
+		}
+		replaceSeed(t, cfg, "fake-refresh-token-new")
+		if err := c.Authenticate(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if got := read(t, cfg.RefreshTokenFile); got != "fake-refresh-token-2\n" {
+			t.Errorf("The file holds %q", got)
+		}
+	})
 }
 
 // The same holds where there is no other token.
 func TestRefusedSeedAlone(t *testing.T) {
-	s := newServer(t)
-	s.on(tokenPath, s.accepting(revoked, "fake-refresh-token-new"))
-	cfg := s.config()
-	remove(t, cfg.RefreshTokenFile)
-	withSeed(t, &cfg, "fake-refresh-token-seed")
-	c := newClient(t, cfg)
-	for range 3 {
-		if err := c.Authenticate(t.Context()); failure(t, err).Code != "AADSTS50173" {
-			t.Errorf("got %v", err)
+	bubble(t, func(s *server) {
+		t := s.t
+		s.on(tokenPath, s.accepting(revoked, "fake-refresh-token-new"))
+		cfg := s.config()
+		remove(t, cfg.RefreshTokenFile)
+		withSeed(t, &cfg, "fake-refresh-token-seed")
+		c := newClient(t, cfg)
+		for range 3 {
+			if err := c.Authenticate(t.Context()); failure(t, err).Code != "AADSTS50173" {
+				t.Errorf("got %v", err)
+			}
+			time.Sleep(time.Hour) // in the bubble: a failure delays the next exchange
 		}
-	}
-	s.wantSent("fake-refresh-token-seed")
-	remove(t, filepath.Join(filepath.Dir(cfg.BootstrapRefreshTokenFile), "..data"))
-	err := c.Authenticate(t.Context())
-	if e := failure(t, err); !client.IsAuth(err) || !strings.Contains(e.Error(), "bootstrap refresh token file: ") {
-		t.Errorf("got %v without the seed", err)
-	}
-	replaceSeed(t, cfg, "fake-refresh-token-new")
-	if err := c.Authenticate(t.Context()); err != nil {
-		t.Error(err)
-	}
-	s.wantSent("fake-refresh-token-seed", "fake-refresh-token-new")
+		s.wantSent("fake-refresh-token-seed")
+		remove(t, filepath.Join(filepath.Dir(cfg.BootstrapRefreshTokenFile), "..data"))
+		err := c.Authenticate(t.Context())
+		if e := failure(t, err); !client.IsAuth(err) || !strings.Contains(e.Error(), "bootstrap refresh token file: ") {
+			t.Errorf("got %v without the seed", err)
+		}
+		replaceSeed(t, cfg, "fake-refresh-token-new")
+		if err := c.Authenticate(t.Context()); err != nil {
+			t.Error(err)
+		}
+		s.wantSent("fake-refresh-token-seed", "fake-refresh-token-new")
+	})
 }
 
 // What is stored is not tried again because it stands in the seed as well.
@@ -251,19 +257,21 @@ func TestSeedThatIsStored(t *testing.T) {
 
 // A seed that got no answer has not been refused.
 func TestSeedWithoutAnswer(t *testing.T) {
-	s := newServer(t)
-	s.on(tokenPath, revoked, drop, revoked, s.issue)
-	cfg := s.config()
-	cfg.Transport = &http.Transport{DisableKeepAlives: true}
-	withSeed(t, &cfg, "fake-refresh-token-seed")
-	c := newClient(t, cfg)
-	if err := c.Authenticate(t.Context()); !client.IsTemporary(err) {
-		t.Errorf("got %v, want a failure that may pass", err)
-	}
-	if err := c.Authenticate(t.Context()); err != nil {
-		t.Error(err)
-	}
-	s.wantSent("fake-refresh-token-1", "fake-refresh-token-seed", "fake-refresh-token-1", "fake-refresh-token-seed")
+	bubble(t, func(s *server) {
+		t := s.t
+		s.on(tokenPath, revoked, drop, revoked, s.issue)
+		cfg := s.config()
+		withSeed(t, &cfg, "fake-refresh-token-seed")
+		c := newClient(t, cfg)
+		if err := c.Authenticate(t.Context()); !client.IsTemporary(err) {
+			t.Errorf("got %v, want a failure that may pass", err)
+		}
+		time.Sleep(time.Hour) // in the bubble: a failure delays the next exchange
+		if err := c.Authenticate(t.Context()); err != nil {
+			t.Error(err)
+		}
+		s.wantSent("fake-refresh-token-1", "fake-refresh-token-seed", "fake-refresh-token-1", "fake-refresh-token-seed")
+	})
 }
 
 // What came of the seed goes on in memory where it cannot be stored.

@@ -14,7 +14,9 @@ import (
 	"github.com/go-kit/log"
 	"github.com/go-kit/log/level"
 
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/entra"
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/throttle"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/wire"
 )
 
 // Defaults of a [Config].
@@ -58,8 +60,8 @@ type Config struct {
 	// UserAgent names the program to Microsoft.
 	UserAgent string
 	// Trace, if set, is called when a request is sent, and what it returns is
-	// called when the answer has been read, with the HTTP status or 0 where no
-	// whole answer arrived.
+	// called when the response has been read, with the HTTP status or 0 where no
+	// whole response arrived.
 	Trace func(Endpoint) (done func(status int))
 	// Logger, if set, gets a line for what is not worth failing a call.
 	Logger log.Logger
@@ -70,24 +72,24 @@ type Config struct {
 
 // Client calls Partner Center for one partner. Create it with [New].
 type Client struct {
-	base        *url.URL
-	agent       string
-	timeout     time.Duration
-	logger      log.Logger
-	throttle    *throttle.Throttle
-	clockSkew   clockSkew
-	http        *http.Client // of the API
-	tokenSource *tokenSource
+	base      *url.URL
+	agent     string
+	timeout   time.Duration
+	throttle  *throttle.Throttle
+	clockSkew clockSkew
+	http      *http.Client // of the API
+	source    *entra.Source
+	odd       oddFields
 }
 
 // New returns a client. It reads the refresh token and sends no request. It
 // fails if an address cannot be read, or as [Config.CheckFiles] does.
 func New(cfg Config) (*Client, error) {
-	base, err := parseBase(cfg.Cloud.APIURL)
+	base, err := ParseBaseURL(cfg.Cloud.APIURL)
 	if err != nil {
 		return nil, fmt.Errorf("API address: %w", err)
 	}
-	if _, err := parseBase(cfg.Cloud.LoginURL); err != nil {
+	if _, err := ParseBaseURL(cfg.Cloud.LoginURL); err != nil {
 		return nil, fmt.Errorf("login address: %w", err)
 	}
 	if err := cfg.CheckFiles(); err != nil {
@@ -98,17 +100,30 @@ func New(cfg Config) (*Client, error) {
 		base:     base,
 		agent:    cfg.UserAgent,
 		timeout:  cfg.Timeout,
-		logger:   cfg.Logger,
+		odd:      oddFields{logger: cfg.Logger, counts: map[string]int{}},
 		throttle: throttle.New(cfg.Concurrency, func(closed bool, wait time.Duration) { logThrottling(cfg.Logger, closed, wait) }),
 	}
-	c.http = newHTTPClient(&transport{base: cfg.Transport, throttle: c.throttle, clockSkew: &c.clockSkew, trace: cfg.Trace})
-	if c.tokenSource, err = newTokenSource(cfg, c); err != nil {
-		return nil, err
+	observed := &observer{base: cfg.Transport, clockSkew: &c.clockSkew, trace: cfg.Trace, logger: cfg.Logger}
+	c.source, err = entra.NewSource(cfg.authority(observed), cfg.RefreshTokenFile, cfg.BootstrapRefreshTokenFile, cfg.Logger)
+	if err != nil {
+		return nil, fileError(err)
 	}
-	for _, file := range cfg.secretFiles() {
-		c.warnIfPublic(file)
-	}
+	observed.secrets = c.source.Secrets
+	c.http = newHTTPClient(&throttled{base: observed, throttle: c.throttle})
+	cfg.warnOfPublicFiles()
 	return c, nil
+}
+
+// authority returns the authority of the cloud, called through a transport.
+func (cfg Config) authority(transport http.RoundTripper) entra.Authority {
+	return entra.Authority{
+		URL:        cfg.Cloud.LoginURL,
+		TenantID:   cfg.TenantID,
+		ClientID:   cfg.ClientID,
+		Scope:      cfg.Cloud.Scope,
+		Credential: cfg.credential(),
+		Client:     newHTTPClient(transport),
+	}
 }
 
 func (cfg Config) withDefaults() Config {
@@ -137,29 +152,27 @@ func (c *Client) ConcurrencyLimit() int { return c.throttle.Limit() }
 // RefreshTokenIssued returns when the stored refresh token was issued: when it
 // was last rotated, or when the file was written that it was read from. Before
 // there is one, it is that of the bootstrap token.
-func (c *Client) RefreshTokenIssued() time.Time { return c.tokenSource.issued() }
+func (c *Client) RefreshTokenIssued() time.Time { return c.source.Issued() }
 
 // CertificateExpiry returns when the certificate expires that was read last, or
 // zero if the application has none.
-func (c *Client) CertificateExpiry() time.Time { return c.tokenSource.certificateExpiry() }
+func (c *Client) CertificateExpiry() time.Time { return c.source.CertificateExpiry() }
 
-// closeTimeout bounds how long Close waits for an exchange of tokens.
-const closeTimeout = 2 * time.Second
-
-// Close waits for a moment until an exchange of tokens that is under way has
-// stored the rotated refresh token, and closes idle connections. End the calls
-// first.
+// Close waits up to two seconds for an exchange of tokens under way, so that the
+// rotated refresh token is stored, and closes idle connections. All calls have to
+// have ended.
 func (c *Client) Close() {
-	defer time.AfterFunc(closeTimeout, c.tokenSource.abandon).Stop()
-	c.tokenSource.exchanges.Wait()
+	c.source.Close()
 	c.http.CloseIdleConnections()
 }
 
 // Authenticate makes sure that there is a valid access token, and gets one if
 // there is none.
 func (c *Client) Authenticate(ctx context.Context) error {
-	_, err := c.tokenSource.get(ctx)
-	return err
+	if _, err := c.source.Token(ctx); err != nil {
+		return tokenError(err)
+	}
+	return nil
 }
 
 // ValidateMFA asks Partner Center whether the access token was obtained with
@@ -169,7 +182,7 @@ func (c *Client) ValidateMFA(ctx context.Context) (compliant, known bool, err er
 		endpoint: EndpointCustomers,
 		path:     "/v1/customers?size=1",
 		header:   http.Header{"ValidateMfa": {"true"}},
-		limit:    maxCollection,
+		limit:    maxPage,
 	})
 	if IsMFA(err) {
 		return false, true, nil
@@ -182,17 +195,19 @@ func (c *Client) ValidateMFA(ctx context.Context) (compliant, known bool, err er
 	var body struct {
 		Compliant *bool `json:"isMfaCompliant"`
 	}
-	if decode(a.body, &body) == nil && body.Compliant != nil {
+	if wire.Decode(a.body, &body) == nil && body.Compliant != nil {
 		return *body.Compliant, true, nil
 	}
 	compliant, err = strconv.ParseBool(strings.ToLower(a.header.Get("isMfaCompliant")))
 	return compliant, err == nil, nil
 }
 
-func parseBase(address string) (*url.URL, error) {
+// ParseBaseURL parses the address of an API or a login authority: an http(s) URL with
+// a host, perhaps a path, and nothing else. A slash at its end is removed.
+func ParseBaseURL(address string) (*url.URL, error) {
 	u, err := url.Parse(strings.TrimRight(address, "/"))
 	if err != nil {
-		return nil, errors.New("it is no address") // The error would repeat it, with a password.
+		return nil, errors.New("not a valid URL") // The cause would quote a password.
 	}
 	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || u.User != nil {
 		return nil, fmt.Errorf("%q is not of the form https://host", u.Redacted())
@@ -216,17 +231,12 @@ func newTransport() *http.Transport {
 }
 
 // newHTTPClient follows no redirects: they would carry a token or a secret to
-// wherever the answer points.
+// wherever the response points.
 func newHTTPClient(transport http.RoundTripper) *http.Client {
 	return &http.Client{
 		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-}
-
-func (c *Client) warn(keyvals ...any) {
-	// A line that cannot be logged is no reason to fail a call.
-	_ = level.Warn(c.logger).Log(keyvals...)
 }
 
 // logThrottling logs when the throttle's gate closes and opens again.

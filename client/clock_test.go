@@ -17,6 +17,9 @@ func TestClockSkew(t *testing.T) {
 	}{
 		"agrees":             {func(now time.Time) string { return now.Format(http.TimeFormat) }, 0, true},
 		"within the call":    {func(now time.Time) string { return now.Add(-time.Second).Format(http.TimeFormat) }, 0, true},
+		"at the tolerance":   {func(now time.Time) string { return now.Add(-2 * time.Second).Format(http.TimeFormat) }, 0, true},
+		"past the tolerance": {func(now time.Time) string { return now.Add(-3 * time.Second).Format(http.TimeFormat) }, 2 * time.Second, true},
+		"a second behind":    {func(now time.Time) string { return now.Add(time.Second).Format(http.TimeFormat) }, -time.Second, true},
 		"ahead":              {func(now time.Time) string { return now.Add(-10 * time.Minute).Format(http.TimeFormat) }, 10*time.Minute - time.Second, true},
 		"behind":             {func(now time.Time) string { return now.Add(10 * time.Minute).Format(http.TimeFormat) }, -10 * time.Minute, true},
 		"nothing that dates": {func(time.Time) string { return "yesterday" }, 0, false},

@@ -5,8 +5,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
+
+	"github.com/go-kit/log/level"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/atomicfile"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/entra"
 )
 
 // ConfigError is a file of a [Config] that cannot be worked with.
@@ -18,17 +22,45 @@ type ConfigError struct {
 }
 
 // Error names the setting in words.
-func (e *ConfigError) Error() string { return settings[e.Field] + ": " + e.Err.Error() }
+func (e *ConfigError) Error() string { return (&entra.FileError{Field: e.Field, Err: e.Err}).Error() }
 
-// Unwrap returns what is wrong.
+// Unwrap returns the cause.
 func (e *ConfigError) Unwrap() error { return e.Err }
 
-var settings = map[string]string{
-	"ClientSecretFile":          "client secret file",
-	"CertificateFile":           "certificate file",
-	"CertificateKeyFile":        "certificate key file",
-	"RefreshTokenFile":          "refresh token file",
-	"BootstrapRefreshTokenFile": "bootstrap refresh token file",
+// SecretFile is a file of a [Config] that holds a credential.
+type SecretFile struct {
+	// Field is the name of the field of [Config].
+	Field string
+	// Path is the field's value.
+	Path string
+}
+
+// SecretFiles returns the files of the configuration that are set. The one of
+// CertificateFile holds no secret if the key has a file of its own.
+func (cfg Config) SecretFiles() []SecretFile {
+	return slices.DeleteFunc([]SecretFile{
+		{"RefreshTokenFile", cfg.RefreshTokenFile},
+		{"BootstrapRefreshTokenFile", cfg.BootstrapRefreshTokenFile},
+		{"ClientSecretFile", cfg.ClientSecretFile},
+		{"CertificateFile", cfg.CertificateFile},
+		{"CertificateKeyFile", cfg.CertificateKeyFile},
+	}, func(f SecretFile) bool { return f.Path == "" })
+}
+
+// warnOfPublicFiles logs a warning for each file with a secret that every user of the
+// machine can read.
+func (cfg Config) warnOfPublicFiles() {
+	for _, file := range cfg.SecretFiles() {
+		info, err := os.Stat(file.Path)
+		if err != nil || info.Mode().Perm()&0o007 == 0 || file.Field == "CertificateFile" && cfg.CertificateKeyFile != "" {
+			continue
+		}
+		_ = level.Warn(cfg.Logger).Log("msg", "a file with a secret can be read by every user, or written: take the permission away with chmod o-rwx", "file", file.Path, "mode", info.Mode().Perm())
+	}
+}
+
+func (cfg Config) credential() entra.Credential {
+	return entra.Credential{SecretFile: cfg.ClientSecretFile, CertificateFile: cfg.CertificateFile, CertificateKeyFile: cfg.CertificateKeyFile}
 }
 
 // CheckFiles checks, without a request, that the files can be used: a
@@ -39,8 +71,8 @@ func (cfg Config) CheckFiles() error {
 	if err := cfg.checkRefreshToken(); err != nil {
 		return err
 	}
-	if _, err := cfg.readCredential(); err != nil {
-		return err
+	if err := cfg.credential().Check(); err != nil {
+		return fileError(err)
 	}
 	if err := atomicfile.Probe(cfg.RefreshTokenFile); err != nil {
 		return &ConfigError{"RefreshTokenFile", fmt.Errorf("the rotated token cannot be stored: %w", err)}
@@ -50,14 +82,14 @@ func (cfg Config) CheckFiles() error {
 
 // checkRefreshToken wants one refresh token to begin with.
 func (cfg Config) checkRefreshToken() error {
-	_, _, err := readSecret(cfg.RefreshTokenFile)
+	_, _, err := entra.ReadSecret(cfg.RefreshTokenFile)
 	switch {
 	case err == nil:
 		return nil
 	case cfg.BootstrapRefreshTokenFile == "" || !errors.Is(err, fs.ErrNotExist):
 		return &ConfigError{"RefreshTokenFile", err}
 	}
-	_, _, bootstrapErr := readSecret(cfg.BootstrapRefreshTokenFile)
+	_, _, bootstrapErr := entra.ReadSecret(cfg.BootstrapRefreshTokenFile)
 	if bootstrapErr == nil {
 		return nil
 	}
@@ -71,14 +103,12 @@ func (cfg Config) checkOverlap() error {
 	if err != nil {
 		return nil //nolint:nilerr // A file that does not exist is none of the others.
 	}
-	for field, file := range map[string]string{
-		"ClientSecretFile":          cfg.ClientSecretFile,
-		"CertificateFile":           cfg.CertificateFile,
-		"CertificateKeyFile":        cfg.CertificateKeyFile,
-		"BootstrapRefreshTokenFile": cfg.BootstrapRefreshTokenFile,
-	} {
-		if other, err := os.Stat(file); err == nil && os.SameFile(replaced, other) {
-			return &ConfigError{field, fmt.Errorf("%s is the refresh token file too, which gets replaced: use a file for each", file)}
+	for _, file := range cfg.SecretFiles() {
+		if file.Field == "RefreshTokenFile" {
+			continue
+		}
+		if other, err := os.Stat(file.Path); err == nil && os.SameFile(replaced, other) {
+			return &ConfigError{file.Field, fmt.Errorf("%s is the refresh token file too, which gets replaced: use a file for each", file.Path)}
 		}
 	}
 	return nil

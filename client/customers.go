@@ -6,6 +6,8 @@ import (
 	"iter"
 	"strconv"
 	"strings"
+
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/wire"
 )
 
 // pageSize is the most customers Partner Center's own tools ask for at once.
@@ -35,7 +37,7 @@ func CanonicalID(id string) string {
 
 // Customers returns every customer of the partner, following the pages to the
 // end. An error may come with the customers that were found until then. If it
-// is [ErrTruncated], Partner Center answered well but its pages had no end that
+// is [ErrTruncated], the responses are valid but their pages have no end that
 // makes sense, and the list may lack customers.
 func (c *Client) Customers(ctx context.Context) ([]Customer, error) {
 	return collect(c.CustomerPages(ctx))
@@ -47,6 +49,8 @@ func (c *Client) CustomerPages(ctx context.Context) iter.Seq2[[]Customer, error]
 	items := pages(ctx, c, request{
 		endpoint: EndpointCustomers,
 		path:     "/v1/customers?size=" + strconv.Itoa(pageSize),
+		limit:    maxPage,
+		maxItems: maxPageItems,
 	}, func(w wireCustomer) string { return CanonicalID(w.id()) })
 	return func(yield func([]Customer, error) bool) {
 		for page, err := range items {
@@ -67,14 +71,23 @@ func customersOf(page []wireCustomer) []Customer {
 
 // wireCustomer is an item of the list of customers.
 type wireCustomer struct {
-	ID             string `json:"id"`
+	ID             string
 	CompanyProfile struct {
 		TenantID    string `json:"tenantId"`
 		Domain      string `json:"domain"`
 		CompanyName string `json:"companyName"`
-	} `json:"companyProfile"`
+	}
 	// RelationshipToPartner is a string on the wire and a number in the contract.
-	RelationshipToPartner json.RawMessage `json:"relationshipToPartner"`
+	RelationshipToPartner json.RawMessage
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (w *wireCustomer) UnmarshalJSON(body []byte) error {
+	var o wire.Object
+	if err := json.Unmarshal(body, &o); err != nil {
+		return err
+	}
+	return o.DecodeAll(map[string]any{"id": &w.ID, "companyProfile": &w.CompanyProfile, "relationshipToPartner": &w.RelationshipToPartner})
 }
 
 func (w wireCustomer) id() string {
@@ -84,17 +97,8 @@ func (w wireCustomer) id() string {
 	return w.CompanyProfile.TenantID
 }
 
-// check returns an error for an item without an id, or with one that no request can be
-// about: a list that has such an item is a bad response.
-func (w wireCustomer) check() error {
-	switch strings.TrimSpace(w.id()) {
-	case "":
-		return errNoID
-	case ".", "..":
-		return errDotID
-	}
-	return nil
-}
+// check reports an unusable id: a list that has one is not to be believed.
+func (w wireCustomer) check() error { return checkID(w.id()) }
 
 func (w wireCustomer) customer() Customer {
 	name := w.CompanyProfile.CompanyName

@@ -141,8 +141,13 @@ func TestCustomersRefuseLinkToForeignHost(t *testing.T) {
 	for _, uri := range []string{
 		foreign.URL + "/v1/customers?size=500",
 		strings.TrimPrefix(foreign.URL, "http:") + "/v1/customers",
+		"http://evil-{host}/v1/customers",
+		"http://{host}.example/v1/customers",
+		"http://user@{host}/v1/customers",
+		"http://{host}:80/v1/customers",
 	} {
 		s := newServer(t)
+		uri = strings.ReplaceAll(uri, "{host}", strings.TrimPrefix(s.URL, "http://"))
 		s.on(customersPath, page(link(uri, "fake-page"), "a"))
 		got, err := s.client().Customers(t.Context())
 		if e := failure(t, err); e.Reason != client.ReasonDecode || errors.Is(err, client.ErrTruncated) {
@@ -260,6 +265,11 @@ func TestListThatLies(t *testing.T) {
 		"the id of a folder":      `{"items":[{"id":"a"},{"id":".."}]}`,
 		"the id of this folder":   `{"items":[{"id":"."}]}`,
 		"an item with a blank id": `{"items":[{"id":" "}]}`,
+		"the id .":                `{"items":[{"id":"."}]}`,
+		"the id ..":               `{"items":[{"id":"a"},{"id":".."}]}`,
+		"a token with a new line": `{"items":[{"id":"a"}],"continuationToken":"a\r\nX-Header: b"}`,
+		"a token of 9 KiB":        `{"items":[{"id":"a"}],"continuationToken":"` + strings.Repeat("x", 9<<10) + `"}`,
+		"a link of 9 KiB":         `{"items":[{"id":"a"}],"links":{"next":{"uri":"/customers?x=` + strings.Repeat("x", 9<<10) + `"}}}`,
 		"an error with items":     `{"code":"900150","description":"no","items":[]}`,
 		"an error with a name":    `{"code":"UserNotFound","items":[]}`,
 		"an error of number type": `{"code":2000,"items":[{"id":"a"}]}`,
@@ -284,6 +294,23 @@ func TestListThatLies(t *testing.T) {
 		s.on("/v1/customers", answer(200, body))
 		if customers, err := s.client().Customers(t.Context()); len(customers) != want || err != nil {
 			t.Errorf("%s: got %v and %v, want %d customers", body, customers, err, want)
+		}
+	}
+}
+
+// Nine pages in a row may bring nothing new, the tenth ends the list.
+func TestPagesThatBringNothingNew(t *testing.T) {
+	for repeated, truncated := range map[int]bool{9: false, 10: true} {
+		s := newServer(t)
+		var pages []http.HandlerFunc
+		for i := range repeated + 1 {
+			pages = append(pages, page(link("/customers?size=500", fmt.Sprint("fake-page-", i)), "a"))
+		}
+		s.on(customersPath, append(pages, page("", "b"))...)
+		got, err := s.client().Customers(t.Context())
+		want := map[bool]string{false: "a b", true: "a"}[truncated]
+		if idsOf(got) != want || errors.Is(err, client.ErrTruncated) != truncated {
+			t.Errorf("%d pages: got %q and %v, want %q", repeated, idsOf(got), err, want)
 		}
 	}
 }

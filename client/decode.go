@@ -7,42 +7,14 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
+
+	"github.com/go-kit/log"
+	"github.com/go-kit/log/level"
+
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/wire"
 )
-
-var utf8BOM = []byte("\xef\xbb\xbf")
-
-// trimBOM removes the byte order mark that Partner Center puts before its
-// bodies, where there is one.
-func trimBOM(body []byte) []byte { return bytes.TrimPrefix(body, utf8BOM) }
-
-// decode reads one JSON object. Its errors say what the body was instead
-// without quoting it, since a body may hold anything.
-func decode(body []byte, into any) error {
-	body = bytes.TrimSpace(trimBOM(body))
-	switch {
-	case len(body) == 0:
-		return errors.New("the body is empty")
-	case body[0] == '<':
-		return errors.New("the body is HTML or XML, not JSON")
-	case body[0] != '{':
-		return errors.New("the body is not a JSON object")
-	}
-	if err := json.Unmarshal(body, into); err != nil {
-		return jsonError(err)
-	}
-	return nil
-}
-
-func jsonError(err error) error {
-	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return fmt.Errorf("the body is broken JSON at byte %d: %w", syntax.Offset, err)
-	}
-	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return fmt.Errorf("the body does not have the documented form: json: cannot unmarshal %s into Go struct field %s", strings.Fields(wrong.Value)[0], wrong.Field)
-	}
-	return fmt.Errorf("the body does not have the documented form: %w", err)
-}
 
 // date is a time as Partner Center writes it. A year up to 1 or from 9999 is
 // .NET's way to say that there is none.
@@ -82,7 +54,7 @@ func parseDate(s string) (time.Time, error) {
 
 // page is the envelope of every list.
 type page[T any] struct {
-	Items []T `json:"items"`
+	Items items[T] `json:"items"`
 	Links struct {
 		Next struct {
 			URI     string `json:"uri"`
@@ -100,26 +72,63 @@ type page[T any] struct {
 	Code json.RawMessage `json:"code"`
 }
 
-// errDotID is returned for an id that would change the path of its request.
-var errDotID = errors.New("the id is a part of a path")
+// items are the items of a page, of which at most max are decoded: an item of two
+// bytes takes a hundred times as many in memory.
+type items[T any] struct {
+	list []T
+	max  int
+}
 
-var errNoID = errors.New("the id is missing")
+// UnmarshalJSON decodes item by item, so that it can end early.
+func (i *items[T]) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		return nil
+	}
+	decoder := json.NewDecoder(bytes.NewReader(b))
+	if token, err := decoder.Token(); err != nil || token != json.Delim('[') {
+		return errors.New("items are not a list")
+	}
+	i.list = []T{}
+	for decoder.More() {
+		if len(i.list) == i.max {
+			return fmt.Errorf("the page has more than %d items", i.max)
+		}
+		var item T
+		if err := decoder.Decode(&item); err != nil {
+			return wire.JSONError(err)
+		}
+		i.list = append(i.list, item)
+	}
+	return nil
+}
+
+// checkID returns an error for an id that is no segment of a path.
+func checkID(id string) error {
+	switch strings.TrimSpace(id) {
+	case "":
+		return errors.New("the id is missing")
+	case ".", "..":
+		return errors.New("the id is not valid")
+	}
+	return nil
+}
 
 var errNoItems = errors.New("items are missing, so it is not a list")
 
-func decodePage[T any](body []byte) (page[T], error) {
-	var p page[T]
-	if err := decode(body, &p); err != nil {
+// decodePage decodes a page of at most maxItems items.
+func decodePage[T any](body []byte, maxItems int) (page[T], error) {
+	p := page[T]{Items: items[T]{max: maxItems}}
+	if err := wire.Decode(body, &p); err != nil {
 		return p, err
 	}
-	if p.Items == nil {
+	if p.Items.list == nil {
 		return p, errNoItems
 	}
 	if code := strings.Trim(string(p.Code), `"`); code != "" && code != "null" {
 		return p, fmt.Errorf("the list is an error with code %q", decodeCode(p.Code))
 	}
-	for i := range p.Items {
-		if err := checkItem(&p.Items[i]); err != nil {
+	for i := range p.Items.list {
+		if err := checkItem(&p.Items.list[i]); err != nil {
 			return p, fmt.Errorf("item %d: %w", i, err)
 		}
 	}
@@ -138,9 +147,10 @@ func checkItem(item any) error {
 // Samples show records that claim more than they have, so that of these only an empty
 // list is suspect.
 func (p *page[T]) checkWhole(endpoint Endpoint) error {
+	n := len(p.Items.list)
 	claimed, err := strconv.Atoi(string(p.TotalCount))
-	if err == nil && claimed > len(p.Items) && (len(p.Items) == 0 || endpoint == EndpointCustomers) {
-		return fmt.Errorf("the list claims %d items and has %d", claimed, len(p.Items))
+	if err == nil && claimed > n && (n == 0 || endpoint == EndpointCustomers) {
+		return fmt.Errorf("the list claims %d items and has %d", claimed, n)
 	}
 	return nil
 }
@@ -172,4 +182,32 @@ func checkSubject(got, want string) error {
 		return errors.New("the body is about another customer")
 	}
 	return nil
+}
+
+// oddFields counts the fields that were left out because they do not have the
+// documented form, and warns of each field when it occurs 1, 10, 100, … times.
+type oddFields struct {
+	logger log.Logger
+
+	mu     sync.Mutex // guards counts
+	counts map[string]int
+}
+
+func (f *oddFields) note(endpoint Endpoint, fields []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, field := range fields {
+		key := string(endpoint) + " " + field
+		f.counts[key]++
+		if isPowerOfTen(f.counts[key]) {
+			_ = level.Warn(f.logger).Log("msg", "a field does not have the documented form and is left out", "endpoint", endpoint, "field", field, "count", f.counts[key])
+		}
+	}
+}
+
+func isPowerOfTen(n int) bool {
+	for n >= 10 && n%10 == 0 {
+		n /= 10
+	}
+	return n == 1
 }

@@ -1,13 +1,15 @@
 package client
 
 import (
-	"context"
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/entra"
 )
 
 // Endpoint names a call of the API in errors and metrics.
@@ -35,10 +37,10 @@ const (
 	ReasonMFA        Reason = "mfa"        // The token was obtained without MFA.
 	ReasonPermission Reason = "permission" // Consent, a role or the relationship is missing.
 	ReasonThrottled  Reason = "throttled"  // Too many calls.
-	ReasonTimeout    Reason = "timeout"    // No answer in time.
+	ReasonTimeout    Reason = "timeout"    // No response in time.
 	ReasonNetwork    Reason = "network"    // No connection, or it broke.
 	ReasonServer     Reason = "server"     // Microsoft's fault.
-	ReasonDecode     Reason = "decode"     // The answer is not what is documented.
+	ReasonDecode     Reason = "decode"     // The response is not what is documented.
 	ReasonClient     Reason = "client"     // The call is refused as wrong.
 )
 
@@ -60,11 +62,9 @@ const (
 	codeAppOnly     = "900329"
 	codeOldAudience = "900420"
 	codeNoMFA       = "900421"
+	// codeNoRelationship is of a customer without a commerce relationship.
+	codeNoRelationship = "20002"
 )
-
-// CodeNoRelationship is the code of a customer with whom the partner has no
-// commerce relationship.
-const CodeNoRelationship = "20002"
 
 // Error is a call that failed.
 type Error struct {
@@ -72,7 +72,7 @@ type Error struct {
 	Endpoint Endpoint
 	// CustomerID is the customer whom the call was about, or "".
 	CustomerID string
-	// StatusCode is the HTTP status, or 0 where no whole answer arrived.
+	// StatusCode is the HTTP status, or 0 where no whole response arrived.
 	StatusCode int
 	// Code is Partner Center's own error code, such as "3000", or the token
 	// endpoint's, such as "AADSTS700082", or "".
@@ -88,7 +88,7 @@ type Error struct {
 	RetryAfter time.Duration
 	// Reason is what the failure is counted under.
 	Reason Reason
-	// Err is the cause of a missing or unreadable answer, or nil.
+	// Err is the cause of a missing or unreadable response, or nil.
 	Err error
 }
 
@@ -118,114 +118,44 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Unwrap returns the cause of a missing or unreadable answer.
+// Unwrap returns the cause of a missing or unreadable response.
 func (e *Error) Unwrap() error { return e.Err }
 
 // Hint returns what the reader can do about the failure.
 func (e *Error) Hint() string {
-	if remedy, ok := remediesByCode[e.Code]; ok {
-		return remedy
+	code := e.Code
+	if code == codeNoUsage && e.Reason == ReasonPermission {
+		code = codeNoRelationship
 	}
-	if remedy, ok := remediesByDescription[e.Description]; ok {
-		return remedy
-	}
-	return remediesByReason[e.Reason]
+	return cmp.Or(hintsByCode[code], entra.Hint(e.Code, e.Description), hintsByReason[e.Reason])
 }
 
 const (
-	signInAgain  = "sign in again as a partner user with MFA and replace the refresh token file"
-	renewSecret  = "create a new client secret in the app registration and write it to the client secret file"
-	register     = "upload the certificate to the app registration, or name the one that is registered there"
-	grantConsent = "let an administrator consent to the application's permission on Microsoft Partner Center"
-	notFound     = "the customer may have left or never bought anything: look it up in Partner Center, or exclude it"
-	exemptUser   = "Conditional Access blocks the sign-in: exempt the user or the address this program runs at"
-	trustDevice  = "Conditional Access blocks the device of the sign-in: sign in on one that it trusts, or exempt the user"
-	rightTenant  = "the authority does not know the tenant: check tenant and cloud"
-	rightUser    = "the user is not of this tenant: sign in as a user of the partner's own tenant"
-	declareAPI   = "add the permission on Microsoft Partner Center to the app registration, and let an administrator consent to it"
-	newCode      = "start the sign-in again, and enter the new code before it expires"
-	grantRole    = "give the user who signed in the Admin agent role in Partner Center, then sign in again"
+	hintNotFound  = "the customer may have left or never bought anything: look it up in Partner Center, or exclude it"
+	hintGrantRole = "give the user who signed in the Admin agent role in Partner Center, then sign in again"
 )
 
-var remediesByCode = map[string]string{
-	codeNoMFA:          "the token was obtained without MFA: " + signInAgain,
+var hintsByCode = map[string]string{
+	codeNoMFA:          "the token was obtained without MFA: " + entra.HintSignIn,
 	codeOldAudience:    "the token is for a retired audience: leave the scope to this program and use the v2.0 endpoint",
-	codeAppOnly:        "usage needs a user besides the application: " + signInAgain,
-	codeWrongRole:      grantRole,
-	CodeNoRelationship: "the customer has ended the relationship, or not yet accepted it: renew it in Partner Center, or exclude the customer",
-	codeNotFound:       notFound,
-	codeNoTenant:       notFound,
-	"900308":           grantRole,
-	"900309":           exemptUser,
-	"AADSTS700082":     "the refresh token died of 90 idle days: " + signInAgain,
-	"AADSTS70000":      "the grant was revoked or expired: " + signInAgain,
-	"AADSTS70008":      "the refresh token expired or was revoked: " + signInAgain,
-	"AADSTS70043":      "the refresh token expired by a policy on the sign-in frequency: exempt the user, and " + signInAgain,
-	"AADSTS700084":     "the refresh token is one of a single-page application, which lives for a day: choose another platform, and " + signInAgain,
-	"AADSTS50132":      "the grant ended with a new or expired password: " + signInAgain,
-	"AADSTS50133":      "the grant ended with a new or expired password: " + signInAgain,
-	"AADSTS9002313":    "the refresh token is cut off or none: " + signInAgain,
-	"AADSTS50173":      "the grant was revoked, for instance by a new password: " + signInAgain,
-	"AADSTS50076":      "MFA is needed: " + signInAgain,
-	"AADSTS50078":      "the MFA of the sign-in expired: " + signInAgain,
-	"AADSTS50079":      "the user has to enrol in MFA, then: " + signInAgain,
-	"AADSTS65001":      grantConsent,
-	"AADSTS700007":     "the refresh token belongs to another client id: use that id, or " + signInAgain,
-	"AADSTS7000215":    "the client secret is wrong: " + renewSecret,
-	"AADSTS7000222":    "the client secret expired: " + renewSecret,
-	"AADSTS7000218":    "the application has to prove who it is: give the program its client secret, or choose to allow public client flows in the app registration",
-	"AADSTS700016":     "the tenant does not know the application: check client id, tenant and cloud",
-	"AADSTS50194":      "the application is for its own tenant only: give that tenant's id or domain",
-	"AADSTS90002":      rightTenant,
-	"AADSTS900023":     rightTenant,
-	"AADSTS50020":      rightUser,
-	"AADSTS50034":      rightUser,
-	"AADSTS50057":      "the user's account is disabled: enable it, or sign in as another partner user",
-	"AADSTS50105":      "the application is open to assigned users only: assign the user who signs in to it",
-	"AADSTS65004":      "the user declined to consent: sign in again and accept, or " + grantConsent,
-	"AADSTS65005":      declareAPI,
-	"AADSTS650057":     declareAPI,
-	"AADSTS70018":      "the authority does not know the code: " + newCode,
-	"AADSTS70019":      "the code expired before the user signed in: " + newCode,
-	"AADSTS50074":      "MFA is needed: " + signInAgain,
-	"AADSTS53000":      trustDevice,
-	"AADSTS53001":      trustDevice,
-	"AADSTS53002":      "Conditional Access approves of other applications only: exempt this one or the user",
-	"AADSTS530036":     "Conditional Access blocks sign-ins by device code: exempt the user from the policy on authentication flows",
-	"AADSTS53003":      exemptUser,
-	"AADSTS700027":     "the certificate is not registered with the application, or its key is another: " + register,
-	"AADSTS700024":     "the clock of this machine is wrong: set it",
-	"AADSTS700023":     "the assertion is for another address: use the address of the login authority itself",
-	"AADSTS90038":      "the application belongs to another national cloud: choose the cloud of the tenant",
-	"AADSTS50126":      "user name or password are wrong: " + signInAgain,
+	codeAppOnly:        "usage needs a user besides the application: " + entra.HintSignIn,
+	codeWrongRole:      hintGrantRole,
+	codeNoRelationship: "the customer has ended the relationship, or not yet accepted it: renew it in Partner Center, or exclude the customer",
+	codeNotFound:       hintNotFound,
+	codeNoTenant:       hintNotFound,
+	"900308":           hintGrantRole,
+	"900309":           entra.HintExemptUser,
 }
 
-// Descriptions of an Error of SignIn where the authority states none.
-const (
-	noRefreshToken = "the answer has no refresh token"
-	codeExpired    = "the code expired before the user signed in"
-)
-
-// remediesByDescription is for what OAuth 2.0 has a name for and no code.
-var remediesByDescription = map[string]string{
-	"authorization_declined": "the user declined: sign in again and accept",
-	"access_denied":          "the user or the authority declined: sign in again and accept",
-	"expired_token":          codeExpired + ": " + newCode,
-	"code_expired":           codeExpired + ": " + newCode,
-	codeExpired:              newCode,
-	"bad_verification_code":  "the authority does not know the code: " + newCode,
-	noRefreshToken:           "let the application have offline_access: " + grantConsent + ", then sign in again",
-}
-
-var remediesByReason = map[Reason]string{
-	ReasonAuth:       "check tenant, client id, client secret or certificate, and refresh token; if they are right, " + signInAgain,
-	ReasonMFA:        signInAgain,
-	ReasonPermission: grantRole + "; also check that the application has consent",
+var hintsByReason = map[Reason]string{
+	ReasonAuth:       "check tenant, client id, client secret or certificate, and refresh token; if they are right, " + entra.HintSignIn,
+	ReasonMFA:        entra.HintSignIn,
+	ReasonPermission: hintGrantRole + "; also check that the application has consent",
 	ReasonThrottled:  "wait; if it lasts, lower the number of concurrent calls or raise the cache's TTL",
 	ReasonTimeout:    "wait; if it lasts, raise the call timeout or look at the network",
 	ReasonNetwork:    "check DNS, firewall and proxy between this machine and Microsoft",
 	ReasonServer:     "wait for Microsoft; if it lasts, give their support the request and correlation ids",
-	ReasonDecode:     "check that no proxy answers in Microsoft's place; otherwise report it as a bug",
+	ReasonDecode:     "check that no proxy responds in Microsoft's place; otherwise report it as a bug",
 	ReasonClient:     "report it as a bug, with the code and the description",
 }
 
@@ -238,22 +168,30 @@ func ReasonOf(err error) Reason {
 }
 
 // IsNoUsage reports whether the customer has no Azure usage (code 3000), which is a
-// valid result rather than a failure.
+// result rather than a failure.
 func IsNoUsage(err error) bool {
-	return hasCode(err, codeNoUsage, http.StatusBadRequest, http.StatusNotFound)
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Code == codeNoUsage && e.Reason == ReasonClient &&
+		(e.StatusCode == http.StatusBadRequest || e.StatusCode == http.StatusNotFound)
+}
+
+// statesNoRelationship reports whether code 3000, "invalid property", stands for a
+// missing relationship instead of missing usage.
+func statesNoRelationship(code, description string) bool {
+	return code == codeNoUsage && strings.Contains(strings.ToLower(description), "relationship")
 }
 
 // IsNoAccess reports whether the partner may not see this customer.
 func IsNoAccess(err error) bool {
 	e, ok := errors.AsType[*Error](err)
-	return ok && e.CustomerID != "" && e.StatusCode == http.StatusForbidden
+	return ok && e.CustomerID != "" && e.Reason == ReasonPermission
 }
 
 // IsNotFound reports whether Partner Center does not know this customer, or has
 // nothing of it (codes 1000 and 60003 among others).
 func IsNotFound(err error) bool {
 	e, ok := errors.AsType[*Error](err)
-	return ok && e.CustomerID != "" && e.StatusCode == http.StatusNotFound && e.Code != codeNoUsage
+	return ok && e.CustomerID != "" && e.StatusCode == http.StatusNotFound && e.Reason == ReasonClient && e.Code != codeNoUsage
 }
 
 // IsAuth reports whether credentials or token are rejected.
@@ -264,13 +202,6 @@ func IsMFA(err error) bool { return isA(err, ReasonMFA) }
 
 // IsPermission reports whether consent, a role or the relationship is missing.
 func IsPermission(err error) bool { return isA(err, ReasonPermission) }
-
-// IsPartnerWide reports whether the sign-in or the application is rejected, so that
-// every other customer would fail too.
-func IsPartnerWide(err error) bool {
-	e, ok := errors.AsType[*Error](err)
-	return ok && (e.CustomerID == "" || slices.Contains([]string{codeWrongRole, codeAppOnly, "900308", "900309"}, e.Code))
-}
 
 // IsThrottled reports whether Partner Center got too many requests.
 func IsThrottled(err error) bool { return isA(err, ReasonThrottled) }
@@ -290,9 +221,72 @@ func isA(err error, reason Reason) bool {
 	return ok && e.Reason == reason
 }
 
-func hasCode(err error, code string, statuses ...int) bool {
+// Scope is whom a failure concerns.
+type Scope string
+
+// The scopes of failures. The scope is "" where the failure does not show it, such as
+// after a response that cannot be decoded.
+const (
+	ScopeCustomer Scope = "customer" // This customer only.
+	ScopePartner  Scope = "partner"  // Every request for the partner would fail.
+	ScopeToken    Scope = "token"    // There is no access token, so no request is sent.
+)
+
+// ScopeOf returns whom an error of a Client concerns.
+func ScopeOf(err error) Scope {
 	e, ok := errors.AsType[*Error](err)
-	return ok && e.Code == code && slices.Contains(statuses, e.StatusCode)
+	switch {
+	case !ok:
+		return ""
+	case e.Endpoint == EndpointToken:
+		return ScopeToken
+	case IsNoUsage(err), IsNotFound(err), e.isWithoutRelationship():
+		return ScopeCustomer
+	}
+	switch e.Reason {
+	case ReasonAuth, ReasonMFA, ReasonThrottled, ReasonTimeout, ReasonNetwork:
+		return ScopePartner
+	case ReasonPermission:
+		if e.CustomerID == "" || slices.Contains(partnerWideCodes, e.Code) {
+			return ScopePartner
+		}
+	case ReasonServer, ReasonDecode, ReasonClient:
+	}
+	return ""
+}
+
+// partnerWideCodes reject the user or the application, not a customer.
+var partnerWideCodes = []string{codeWrongRole, codeAppOnly, "900308", "900309"}
+
+func (e *Error) isWithoutRelationship() bool {
+	return e.Code == codeNoRelationship || e.Code == codeNoUsage && e.Reason == ReasonPermission
+}
+
+// tokenError returns an error of the token source as one of this package.
+func tokenError(err error) *Error {
+	e, ok := errors.AsType[*entra.Error](err)
+	if !ok {
+		return &Error{Endpoint: EndpointToken, Reason: ReasonClient, Err: err}
+	}
+	return &Error{
+		Endpoint:      Endpoint(e.Endpoint),
+		StatusCode:    e.StatusCode,
+		Code:          e.Code,
+		Description:   e.Name,
+		RequestID:     e.TraceID,
+		CorrelationID: e.CorrelationID,
+		RetryAfter:    e.RetryAfter,
+		Reason:        Reason(e.Kind),
+		Err:           fileError(e.Err),
+	}
+}
+
+// fileError returns an error of a file as a [ConfigError], and others unchanged.
+func fileError(err error) error {
+	if e, ok := errors.AsType[*entra.FileError](err); ok {
+		return &ConfigError{Field: e.Field, Err: e.Err}
+	}
+	return err
 }
 
 // reasonOfStatus returns the reason that a response of the API is counted under.
@@ -302,12 +296,14 @@ func reasonOfStatus(status int, code, description string) Reason {
 		return ReasonMFA
 	case status == http.StatusUnauthorized:
 		return ReasonAuth
-	case status == http.StatusForbidden:
+	case status == http.StatusForbidden, statesNoRelationship(code, description):
 		return ReasonPermission
 	case status == http.StatusTooManyRequests:
 		return ReasonThrottled
 	case status == http.StatusRequestTimeout:
 		return ReasonTimeout
+	case status == http.StatusProxyAuthRequired:
+		return ReasonNetwork
 	case status >= http.StatusInternalServerError:
 		return ReasonServer
 	case status < http.StatusBadRequest:
@@ -317,10 +313,4 @@ func reasonOfStatus(status int, code, description string) Reason {
 }
 
 // reasonOfCause returns the reason that a missing response is counted under.
-func reasonOfCause(err error) Reason {
-	var timeout interface{ Timeout() bool }
-	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout() {
-		return ReasonTimeout
-	}
-	return ReasonNetwork
-}
+func reasonOfCause(err error) Reason { return Reason(entra.KindOfCause(err)) }

@@ -52,6 +52,7 @@ func TestErrorsOfTheAPI(t *testing.T) {
 	}{
 		"no usage":             {answer(400, fixture(t, "error_3000_no_usage.synthetic.json")), client.Error{StatusCode: 400, Code: "3000", Description: noUsage, Reason: "client"}, "no-usage"},
 		"no usage as a string": {answer(404, "\ufeff"+`{"code":"3000","description":"`+noUsage+`"}`), client.Error{StatusCode: 404, Code: "3000", Description: noUsage, Reason: "client"}, "no-usage"},
+		"3000, a relationship": {answer(400, `{"code":3000,"description":"The Relationship with the customer does not exist."}`), client.Error{StatusCode: 400, Code: "3000", Description: "The Relationship with the customer does not exist.", Reason: "permission"}, "no-access permission"},
 		"3000 elsewhere":       {answer(500, `{"code":"3000"}`), client.Error{StatusCode: 500, Code: "3000", Description: "Internal Server Error", Reason: "server"}, "temporary"},
 		"no relation":          {answer(403, `{"code":"20002"}`), client.Error{StatusCode: 403, Code: "20002", Description: "Forbidden", Reason: "permission"}, "no-access permission"},
 		"role":                 {answer(403, `{"code":900150}`), client.Error{StatusCode: 403, Code: "900150", Description: "Forbidden", Reason: "permission"}, "no-access permission"},
@@ -65,7 +66,7 @@ func TestErrorsOfTheAPI(t *testing.T) {
 		"gateway's throttling": {answer(429, fixture(t, "error_429_throttled.json"), "Retry-After: 57"), client.Error{StatusCode: 429, Description: "Rate limit is exceeded. Try again in 57 seconds.", RetryAfter: 57 * time.Second, Reason: "throttled"}, "throttled temporary"},
 		"throttled in secret":  {answer(429, ""), client.Error{StatusCode: 429, Description: "Too Many Requests", Reason: "throttled"}, "throttled temporary"},
 		"wait of an age":       {answer(503, "", "Retry-After: 2000000000"), client.Error{StatusCode: 503, Description: "Service Unavailable", RetryAfter: 24 * time.Hour, Reason: "server"}, "temporary"},
-		"wait until the past":  {answer(429, "", "Retry-After: Tue, 21 Jul 2020 04:10:58 GMT"), client.Error{StatusCode: 429, Description: "Too Many Requests", Reason: "throttled"}, "throttled temporary"},
+		"wait until the past":  {answer(429, "", "Retry-After: Wed, 21 Jul 1999 04:10:58 GMT"), client.Error{StatusCode: 429, Description: "Too Many Requests", Reason: "throttled"}, "throttled temporary"},
 		"wait until for ever":  {answer(429, "", "Retry-After: Fri, 31 Dec 9998 23:59:59 GMT"), client.Error{StatusCode: 429, Description: "Too Many Requests", RetryAfter: 24 * time.Hour, Reason: "throttled"}, "throttled temporary"},
 		"wait of nonsense":     {answer(429, "", "Retry-After: -5 minutes"), client.Error{StatusCode: 429, Description: "Too Many Requests", Reason: "throttled"}, "throttled temporary"},
 		"request timeout":      {answer(408, ""), client.Error{StatusCode: 408, Description: "Request Timeout", Reason: "timeout"}, "temporary"},
@@ -73,27 +74,50 @@ func TestErrorsOfTheAPI(t *testing.T) {
 		"not implemented":      {answer(501, `{"code":"0"}`), client.Error{StatusCode: 501, Code: "0", Description: "Not Implemented", Reason: "server"}, ""},
 		"plain text":           {answer(502, "upstream is down"), client.Error{StatusCode: 502, Description: "Bad Gateway", Reason: "server"}, "temporary"},
 		"HTML":                 {answer(503, "<html><h1>Down</h1></html>"), client.Error{StatusCode: 503, Description: "Service Unavailable", Reason: "server"}, "temporary"},
-		"unknown status":       {answer(499, "null"), client.Error{StatusCode: 499, Reason: "client"}, ""},
+		"unknown status":       {answer(499, `{"code":1}`), client.Error{StatusCode: 499, Code: "1", Reason: "client"}, ""},
+		"proxy wants a login":  {answer(407, "<html>"), client.Error{StatusCode: 407, Description: "Proxy Authentication Required", Reason: "network"}, "temporary"},
+		"a page with its ids":  {answer(403, "<html>", "MS-RequestId: "+requestID), client.Error{StatusCode: 403, Description: "Forbidden", Reason: "permission"}, "no-access permission"},
 		"code that is none":    {answer(400, `{"code":"<b>1</b>","description":"x"}`), client.Error{StatusCode: 400, Description: "x", Reason: "client"}, ""},
 		"null code":            {answer(400, `{"code":null,"description":"x"}`), client.Error{StatusCode: 400, Description: "x", Reason: "client"}, ""},
 		"code of an object":    {answer(400, `{"code":{"a":1},"description":"x"}`), client.Error{StatusCode: 400, Description: "x", Reason: "client"}, ""},
-		"larger than 64 KiB":   {answer(400, `{"code":"3000","data":["`+strings.Repeat("x", 64<<10)+`"]}`), client.Error{StatusCode: 400, Description: "Bad Request", Reason: "client"}, ""},
+		"of 64 KiB":            {answer(400, `{"code":"3000","data":["`+strings.Repeat("x", 64<<10-len(`{"code":"3000","data":[""]}`))+`"]}`), client.Error{StatusCode: 400, Code: "3000", Description: "Bad Request", Reason: "client"}, "no-usage"},
+		"larger than 64 KiB":   {answer(400, `{"code":"3000","data":["`+strings.Repeat("x", 64<<10)+`"]}`), client.Error{StatusCode: 400, Reason: "decode"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newServer(t)
-			s.on(summaryPath, test.answer)
-			cfg := s.config()
-			cfg.Timeout = 500 * time.Millisecond // Some are tried again until then.
-			_, err := newClient(t, cfg).UsageSummary(t.Context(), customerID)
-			test.want.Endpoint, test.want.CustomerID = client.EndpointUsageSummary, customerID
-			ids := cmpopts.IgnoreFields(client.Error{}, "RequestID", "CorrelationID")
-			if diff := cmp.Diff(&test.want, failure(t, err), ids); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
-			}
-			if got := kindsOf(fmt.Errorf("wrapped: %w", err)); got != test.kinds {
-				t.Errorf("got the kinds %q, want %q", got, test.kinds)
-			}
+			bubble(t, func(s *server) {
+				t := s.t
+				s.on(summaryPath, test.answer)
+				cfg := s.config()
+				cfg.Timeout = 500 * time.Millisecond // Some are tried again until then.
+				_, err := newClient(t, cfg).UsageSummary(t.Context(), customerID)
+				test.want.Endpoint, test.want.CustomerID = client.EndpointUsageSummary, customerID
+				ids := cmpopts.IgnoreFields(client.Error{}, "RequestID", "CorrelationID", "Err")
+				if diff := cmp.Diff(&test.want, failure(t, err), ids); diff != "" {
+					t.Errorf("(-want +got):\n%s", diff)
+				}
+				if got := kindsOf(fmt.Errorf("wrapped: %w", err)); got != test.kinds {
+					t.Errorf("got the kinds %q, want %q", got, test.kinds)
+				}
+			})
 		})
+	}
+}
+
+// A page of a proxy is not Microsoft's refusal, as docs/operations.md promises: it is
+// a bad response, for which no token is renewed and no customer is without access.
+func TestProxyPagesAreBadResponses(t *testing.T) {
+	for _, status := range []int{302, 307, 400, 401, 403, 404} {
+		for _, body := range []string{"<html>Blocked</html>", "Blocked", `{"error":"blocked"}`, "null", "[]"} {
+			s := newServer(t)
+			s.on(summaryPath, answer(status, body))
+			_, err := s.client().UsageSummary(t.Context(), customerID)
+			if e := failure(t, err); e.Reason != client.ReasonDecode || kindsOf(err) != "" || !strings.Contains(e.Hint(), "proxy") {
+				t.Errorf("%d %s: got %v for %s of the kinds %q", status, body, err, e.Reason, kindsOf(err))
+			}
+			if n := len(s.calls(tokenPath)); n != 1 {
+				t.Errorf("%d %s: got %d exchanges, want 1", status, body, n)
+			}
+		}
 	}
 }
 

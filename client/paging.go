@@ -3,19 +3,25 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/wire"
 )
 
 const continuationHeader = "Ms-Continuationtoken"
 
 const (
-	// maxPages bounds a list at half a million customers.
-	maxPages = 1000
-	// maxBarrenPages is how many pages in a row may bring nothing new before
+	// maxPages and maxListItems bound a list at half a million customers.
+	maxPages     = 1000
+	maxListItems = maxPages * pageSize
+	// maxLink bounds the link to the next page and its token, in bytes.
+	maxLink = 8 << 10
+	// maxEmptyPages is how many pages in a row may bring nothing new before
 	// their chain is taken for endless.
 	maxEmptyPages = 10
 )
@@ -28,7 +34,6 @@ var ErrTruncated = errors.New("the list's pages have no end")
 // had. An error comes last. The key identifies an item, so that a page which brings
 // nothing new can be recognised.
 func pages[T any](ctx context.Context, c *Client, first request, key func(T) string) iter.Seq2[[]T, error] {
-	first.limit = maxCollection
 	return func(yield func([]T, error) bool) {
 		l := list[T]{key: key, known: map[string]bool{}, asked: map[string]bool{}}
 		r := first
@@ -41,10 +46,10 @@ func pages[T any](ctx context.Context, c *Client, first request, key func(T) str
 				return
 			}
 			l.asked[r.position()] = true
-			if !yield(l.fresh(p.Items), nil) || next == nil {
+			if !yield(l.fresh(p.Items.list), nil) || next == nil {
 				return
 			}
-			if l.circles(next) {
+			if l.circles(next) || len(l.known) >= maxListItems {
 				break
 			}
 			r = *next
@@ -103,7 +108,7 @@ func readPage[T any](ctx context.Context, c *Client, first, r request) (page[T],
 	if err != nil {
 		return page[T]{}, nil, err
 	}
-	p, err := decodePage[T](a.body)
+	p, err := decodePage[T](a.body, first.maxItems)
 	if err != nil {
 		return p, nil, c.badResponse(r, a, err)
 	}
@@ -117,8 +122,8 @@ func readPage[T any](ctx context.Context, c *Client, first, r request) (page[T],
 	return p, next, nil
 }
 
-// endOfList turns the answer that some lists give after their last page, code
-// 2000, into what it means.
+// endOfList returns nil for an error with code 2000 after the first page, with which
+// some lists end, and any other error unchanged.
 func endOfList(r request, err error) error {
 	e, ok := errors.AsType[*Error](err)
 	if ok && r.header.Get(continuationHeader) != "" && e.StatusCode == http.StatusBadRequest && e.Code == codeBadQuery {
@@ -134,6 +139,12 @@ func (c *Client) nextPage(first request, uri, token string) (*request, error) {
 	if uri == "" && token == "" {
 		return nil, nil
 	}
+	if len(uri) > maxLink || len(token) > maxLink {
+		return nil, fmt.Errorf("the link to the next page is longer than %d bytes", maxLink)
+	}
+	if !wire.IsVisible(token) {
+		return nil, errors.New("the continuation token is not visible ASCII")
+	}
 	path := first.path
 	if uri != "" {
 		var err error
@@ -141,7 +152,7 @@ func (c *Client) nextPage(first request, uri, token string) (*request, error) {
 			return nil, err
 		}
 	}
-	next := request{endpoint: first.endpoint, path: path, limit: first.limit}
+	next := request{endpoint: first.endpoint, path: path, limit: first.limit, maxItems: first.maxItems}
 	if token != "" {
 		next.header = http.Header{continuationHeader: {token}}
 		next.path = withSeek(path)
@@ -157,7 +168,7 @@ func (c *Client) linkPath(first request, uri string) (string, error) {
 	if err != nil {
 		return "", errors.New("the link to the next page is not an address")
 	}
-	if u.Host != "" && !strings.EqualFold(u.Host, c.base.Host) {
+	if u.User != nil || u.Host != "" && !strings.EqualFold(u.Host, c.base.Host) {
 		return "", errors.New("the link to the next page leads to another host")
 	}
 	path, _, _ := strings.Cut(first.path, "?")

@@ -6,18 +6,29 @@ import "time"
 // the cost at the end.
 const firstDay = 24 * time.Hour
 
+// PeriodEnds returns the instants at which the billing period may end, in their order:
+// the stated end, and a day later. Azure plan states the first instant after the
+// period, legacy usage states its last day. It returns none where the API states no
+// end.
+func (s UsageSummary) PeriodEnds() []time.Time {
+	if s.BillingEnd.IsZero() {
+		return nil
+	}
+	return []time.Time{s.BillingEnd, s.BillingEnd.AddDate(0, 0, 1)}
+}
+
 // Period returns when the billing period began and the first instant after it,
-// both zero where the API does not state both. Azure plan states that instant, on
-// the day of the month on which the period began. Legacy usage states the last
-// day instead, which ends a day later.
+// both zero where the API does not state both. The stated end is that instant if it is
+// on the day of the month on which the period began, as for Azure plan.
 func (s UsageSummary) Period() (start, end time.Time) {
 	if s.BillingStart.IsZero() || s.BillingEnd.IsZero() {
 		return time.Time{}, time.Time{}
 	}
+	ends := s.PeriodEnds()
 	if s.BillingEnd.Day() == s.BillingStart.Day() {
-		return s.BillingStart, s.BillingEnd
+		return s.BillingStart, ends[0]
 	}
-	return s.BillingStart, s.BillingEnd.AddDate(0, 0, 1)
+	return s.BillingStart, ends[1]
 }
 
 // Forecast returns what the billing period will have cost at its end if spending

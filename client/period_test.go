@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
 )
 
@@ -98,5 +100,17 @@ func TestBudget(t *testing.T) {
 				t.Errorf("Used %v, over %v, want %v and %v", used, u.OverBudget(), test.used, test.over)
 			}
 		})
+	}
+}
+
+// A cache asks again at the stated end, and a day later if the period lasts until then.
+func TestPeriodEnds(t *testing.T) {
+	end := time.Date(2019, 2, 28, 0, 0, 0, 0, time.UTC)
+	want := []time.Time{end, time.Date(2019, 3, 1, 0, 0, 0, 0, time.UTC)}
+	if diff := cmp.Diff(want, client.UsageSummary{BillingEnd: end}.PeriodEnds()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if got := (client.UsageSummary{}).PeriodEnds(); got != nil {
+		t.Errorf("got %v without an end", got)
 	}
 }

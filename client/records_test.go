@@ -1,6 +1,8 @@
 package client_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -97,7 +99,7 @@ func TestUsageRecordsThatCannotBeRead(t *testing.T) {
 		`{"items":[null]}`:           `item 0: the id is missing`,
 		`{"items":null}`:             `items are missing, so it is not a list`,
 		`{"totalCount":0}`:           `items are missing, so it is not a list`,
-		`{"items":{"totalCost":1}}`:  `the body does not have the documented form: json: cannot unmarshal object into Go struct field `,
+		`{"items":{"totalCost":1}}`:  `the body does not have the documented form: items are not a list`,
 		`{"items":[{"totalCost":1}]`: `the body is broken JSON at byte 26: unexpected end of JSON input`,
 		`{"items":[],"links":{"next":{"uri":"https://fake.example:x/"}}}`: `the link to the next page is not an address`,
 	} {
@@ -111,6 +113,40 @@ func TestUsageRecordsThatCannotBeRead(t *testing.T) {
 		}
 		if got := e.Err.Error(); len(got) < len(want) || got[:len(want)] != want {
 			t.Errorf("%s: got %q, want %q", body, got, want)
+		}
+	}
+}
+
+// A small response cannot cost much memory: the items of a page are bounded.
+func TestItemsOfAPageAreBounded(t *testing.T) {
+	for name, test := range map[string]struct {
+		path, item string
+		max        int
+		call       func(*client.Client) (int, error)
+	}{
+		"customers": {customersPath, `{"id":"%d"}`, 10_000, func(c *client.Client) (int, error) {
+			customers, err := c.Customers(t.Context())
+			return len(customers), err
+		}},
+		"records": {recordsPath, `{"id":"%d","totalCost":1}`, 100_000, func(c *client.Client) (int, error) {
+			records, err := c.UsageRecords(t.Context())
+			return len(records), err
+		}},
+	} {
+		for _, n := range []int{test.max, test.max + 1} {
+			var items strings.Builder
+			for i := range n {
+				fmt.Fprintf(&items, ","+test.item, i)
+			}
+			s := newServer(t)
+			s.on(test.path, answer(200, `{"items":[`+items.String()[1:]+`]}`))
+			got, err := test.call(s.client())
+			if n == test.max && (got != n || err != nil) {
+				t.Errorf("%s: got %d of %d and %v", name, got, n, err)
+			}
+			if n > test.max && (got != 0 || client.ReasonOf(err) != client.ReasonDecode) {
+				t.Errorf("%s: got %d of %d and %v, want a bad response", name, got, n, err)
+			}
 		}
 	}
 }

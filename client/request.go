@@ -1,6 +1,8 @@
 package client
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,14 +15,19 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/throttle"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/wire"
 )
 
-// Limits of what is read of an answer, in bytes. A record of the usage records
-// takes about 700, and a provider may have fifty thousand customers.
+// Limits of a response. The list of customers has pages of 500, with about 800 bytes
+// each. The usage records, of about 700 bytes, are one page, and a provider may have
+// fifty thousand customers.
 const (
-	maxError      = 64 << 10
-	maxResource   = 1 << 20
-	maxCollection = 64 << 20
+	maxError       = 64 << 10
+	maxResource    = 1 << 20
+	maxPage        = 16 << 20
+	maxPageItems   = 10_000
+	maxRecords     = 64 << 20
+	maxRecordItems = 100_000
 )
 
 // request is one call of the API.
@@ -29,10 +36,11 @@ type request struct {
 	customerID string      // whom it is about, or ""
 	path       string      // below the base, with the query
 	header     http.Header // besides what every call has
-	limit      int64       // bytes read of the answer
+	limit      int64       // bytes read of the response
+	maxItems   int         // decoded of a page
 }
 
-// answer is a body with status 200, read to its end.
+// response is a body with status 200, read to its end.
 type response struct {
 	body   []byte
 	header http.Header
@@ -40,7 +48,7 @@ type response struct {
 }
 
 // ids are what Microsoft traces a call by. The request id makes a call
-// idempotent: it stays the same until there is an answer.
+// idempotent: it stays the same until there is a response.
 type ids struct{ request, correlation string }
 
 // maxRetries is how often a call is made again after a temporary failure, and
@@ -58,15 +66,19 @@ func (c *Client) fetch(ctx context.Context, r request) (*response, error) {
 	id := ids{request: uuid.NewString(), correlation: uuid.NewString()}
 	var tries tries
 	for {
-		token, err := c.tokenSource.get(ctx)
-		if e, ok := errors.AsType[*Error](err); ok && e.RetryAfter == 0 && e.mayRetry() && c.again(ctx, &tries, e, "") {
-			continue
-		}
+		token, err := c.source.Token(ctx)
 		if err != nil {
-			return nil, err
+			failure := tokenError(err)
+			if failure.RetryAfter == 0 && tries.retries == 0 && tries.retryAfter(ctx, failure, c.source.RetryIn()) {
+				continue
+			}
+			return nil, failure
 		}
 		a, failure := c.send(ctx, r, token, id)
 		if failure == nil {
+			if tries.renewed {
+				c.source.Accept()
+			}
 			return a, nil
 		}
 		if !c.again(ctx, &tries, failure, token) {
@@ -95,15 +107,21 @@ func (c *Client) again(ctx context.Context, t *tries, failure *Error, token stri
 	switch {
 	case failure.StatusCode == http.StatusTooManyRequests:
 		return true
-	case failure.mayRenew() && !t.renewed:
+	case failure.mayRenew() && !t.renewed && c.source.Reject(token):
 		t.renewed = true
-		c.tokenSource.drop(token)
 		return true
-	case failure.mayRetry() && t.retries < maxRetries:
-		t.retries++
-		return wait(ctx, max(throttle.Backoff(firstRetry, t.retries-1, maxRetry), failure.RetryAfter))
 	}
-	return false
+	return t.retryAfter(ctx, failure, failure.RetryAfter)
+}
+
+// retryAfter waits before a retry, at least for a delay, and reports whether there
+// is one.
+func (t *tries) retryAfter(ctx context.Context, failure *Error, delay time.Duration) bool {
+	if !failure.mayRetry() || t.retries == maxRetries {
+		return false
+	}
+	t.retries++
+	return wait(ctx, max(throttle.Backoff(firstRetry, t.retries-1, maxRetry), delay))
 }
 
 // mostTelling prefers what the server said to a call that was not made.
@@ -147,7 +165,7 @@ func (e *Error) mayRenew() bool {
 	return e.StatusCode == http.StatusUnauthorized && e.Reason == ReasonAuth && e.Code != codeOldAudience
 }
 
-// send sends one request and reads its answer to the end.
+// send sends one request and reads its response to the end.
 func (c *Client) send(ctx context.Context, r request, token string, id ids) (*response, *Error) {
 	req, err := c.newRequest(ctx, r, token, id)
 	if err != nil {
@@ -160,7 +178,7 @@ func (c *Client) send(ctx context.Context, r request, token string, id ids) (*re
 	case late:
 		e.Reason, e.Err, e.RetryAfter = ReasonThrottled, gate, gate.Wait
 	case err != nil && status == 0:
-		e.Reason, e.Err = reasonOfCause(err), c.tokenSource.scrubError(err, token)
+		e.Reason, e.Err = reasonOfCause(err), wire.RedactError(err, c.secrets(token)...)
 	case err != nil:
 		e.Reason, e.Err = ReasonDecode, err
 	case status != http.StatusOK:
@@ -190,7 +208,7 @@ func (c *Client) newRequest(ctx context.Context, r request, token string, id ids
 }
 
 // roundTrip returns the status and the body, up to a limit. The status is 0
-// where the answer did not arrive whole.
+// where the response did not arrive whole.
 func (c *Client) roundTrip(req *http.Request, limit int64) (int, []byte, http.Header, error) {
 	resp, err := c.http.Do(req)
 	if err != nil {
@@ -202,7 +220,7 @@ func (c *Client) roundTrip(req *http.Request, limit int64) (int, []byte, http.He
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
 	if err != nil {
-		return 0, nil, nil, fmt.Errorf("the answer broke off: %w", err)
+		return 0, nil, nil, fmt.Errorf("the response broke off: %w", err)
 	}
 	if int64(len(body)) > limit && resp.StatusCode == http.StatusOK {
 		return resp.StatusCode, nil, nil, fmt.Errorf("the body is larger than %d bytes", limit)
@@ -212,31 +230,40 @@ func (c *Client) roundTrip(req *http.Request, limit int64) (int, []byte, http.He
 
 // readError fills in the error that the response states.
 func (c *Client) readError(e *Error, body []byte, header http.Header, token string) {
-	var description string
-	e.Code, description = decodeError(body)
-	e.Description = c.tokenSource.scrub(description, token)
+	code, description, err := decodeError(body)
+	if err != nil && wire.IsRejection(e.StatusCode) && header.Get("MS-RequestId") == "" && header.Get("MS-CorrelationId") == "" {
+		e.Reason, e.Err = ReasonDecode, fmt.Errorf("not a response of Partner Center: %w", err)
+		return
+	}
+	e.Code, e.Description = code, wire.Redact(description, c.secrets(token)...)
 	if e.Description == "" {
 		e.Description = http.StatusText(e.StatusCode)
 	}
-	e.RequestID = uuidOr(header.Get("MS-RequestId"), e.RequestID)
-	e.CorrelationID = uuidOr(header.Get("MS-CorrelationId"), e.CorrelationID)
+	e.RequestID = wire.UUID(header.Get("MS-RequestId"), e.RequestID)
+	e.CorrelationID = wire.UUID(header.Get("MS-CorrelationId"), e.CorrelationID)
 	e.RetryAfter = throttle.RetryAfter(header)
 	e.Reason = reasonOfStatus(e.StatusCode, e.Code, description)
 }
 
-// decodeError reads Partner Center's error body, whose code is a string or a
-// number, or the gateway's, which has a message. Other bodies say nothing that
-// can be trusted.
-func decodeError(body []byte) (code, description string) {
+// decodeError decodes Partner Center's error body, whose code is a string or a
+// number, or the gateway's, which has a message. It returns an error for another
+// body, unless that is empty.
+func decodeError(body []byte) (code, description string, err error) {
 	var w struct {
 		Code        json.RawMessage `json:"code"`
 		Description json.RawMessage `json:"description"`
 		Message     json.RawMessage `json:"message"`
 	}
-	if decode(body, &w) != nil {
-		return "", ""
+	if len(bytes.TrimSpace(wire.TrimBOM(body))) == 0 {
+		return "", "", nil
 	}
-	return decodeCode(w.Code), firstOf(text(w.Description), text(w.Message))
+	if err := wire.Decode(body, &w); err != nil {
+		return "", "", err
+	}
+	if w.Code == nil && w.Description == nil && w.Message == nil {
+		return "", "", wire.ErrNoError
+	}
+	return decodeCode(w.Code), cmp.Or(text(w.Description), text(w.Message)), nil
 }
 
 // text returns a string, or "" for anything else, which may not hide the code.
@@ -255,6 +282,10 @@ func decodeCode(raw json.RawMessage) string {
 	return code
 }
 
+// secrets returns all secrets that a response may repeat. The token of its request may
+// have been replaced meanwhile.
+func (c *Client) secrets(token string) []string { return append(c.source.Secrets(), token) }
+
 func (c *Client) badResponse(r request, a *response, err error) error {
 	return c.failure(r, &Error{
 		StatusCode:    http.StatusOK,
@@ -268,13 +299,4 @@ func (c *Client) badResponse(r request, a *response, err error) error {
 func (c *Client) failure(r request, e *Error) *Error {
 	e.Endpoint, e.CustomerID = r.endpoint, r.customerID
 	return e
-}
-
-// uuidOr keeps ids of the server only if they are ids, since they are printed.
-func uuidOr(s, fallback string) string {
-	id, err := uuid.Parse(s)
-	if err != nil {
-		return fallback
-	}
-	return id.String()
 }

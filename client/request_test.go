@@ -5,8 +5,11 @@ import (
 	"errors"
 	"net/http"
 	"os"
+	"regexp"
+	"strings"
 	"testing"
 
+	"github.com/go-kit/log"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
@@ -65,6 +68,17 @@ func TestUsageSummaryEscapesTheCustomer(t *testing.T) {
 	}
 	if got := s.calls("/v1/customers/a/b?c d/usagesummary")[0].URI; got != "/v1/customers/a%2Fb%3Fc%20d/usagesummary" {
 		t.Errorf("got %s", got)
+	}
+}
+
+// An id that leads out of the customers is refused, and nothing is sent.
+func TestUsageSummaryRefusesPathIDs(t *testing.T) {
+	for _, id := range []string{"", " ", ".", ".."} {
+		s := newServer(t)
+		_, err := s.client().UsageSummary(t.Context(), id)
+		if client.ReasonOf(err) != client.ReasonClient || failure(t, err).Err == nil || len(s.calls(tokenPath)) != 0 {
+			t.Errorf("%q: got %v", id, err)
+		}
 	}
 }
 
@@ -146,11 +160,10 @@ func TestTraceHasTheStatus(t *testing.T) {
 	cfg.Trace = func(e client.Endpoint) func(int) {
 		return func(status int) { got[e] = append(got[e], status) }
 	}
-	c := newClient(t, cfg)
-	if err := c.Authenticate(t.Context()); err == nil {
+	if err := newClient(t, cfg).Authenticate(t.Context()); err == nil {
 		t.Error("The token endpoint failed, and the client did not.")
 	}
-	if err := callAll(t.Context(), c); err == nil {
+	if err := callAll(t.Context(), newClient(t, cfg)); err == nil {
 		t.Error("The API failed, and the client did not.")
 	}
 	want := map[client.Endpoint][]int{"token": {500, 200}, "customers": {200, 200}, "usagesummary": {400}, "usagerecords": {200}}
@@ -208,7 +221,7 @@ func TestNewRefusesConfig(t *testing.T) {
 		"empty query":            {func(cfg *client.Config) { cfg.Cloud.APIURL = "https://api.example?" }, `API address: "https://api.example?" is not of the form https://host`},
 		"fragment":               {func(cfg *client.Config) { cfg.Cloud.APIURL = "https://api.example#a" }, `API address: "https://api.example#a" is not of the form https://host`},
 		"password":               {func(cfg *client.Config) { cfg.Cloud.LoginURL = "https://user:fake-password@login.example" }, `login address: "https://user:xxxxx@login.example" is not of the form https://host`},
-		"not an address":         {func(cfg *client.Config) { cfg.Cloud.LoginURL = "https://login.example:port" }, `login address: it is no address`},
+		"not an address":         {func(cfg *client.Config) { cfg.Cloud.LoginURL = "https://login.example:port" }, `login address: not a valid URL`},
 		"missing refresh token":  {func(cfg *client.Config) { cfg.RefreshTokenFile = "testdata/none" }, "refresh token file: stat testdata/none: no such file or directory"},
 		"folder for a token":     {func(cfg *client.Config) { cfg.RefreshTokenFile = "testdata" }, "refresh token file: read testdata: is a directory"},
 		"empty refresh token":    {func(cfg *client.Config) { cfg.RefreshTokenFile = os.DevNull }, "refresh token file: /dev/null is empty"},
@@ -259,4 +272,26 @@ func TestClouds(t *testing.T) {
 	if got, ok := client.CloudByName("germany"); ok || got != (client.Cloud{}) {
 		t.Errorf("got %v, %v for a closed cloud", got, ok)
 	}
+}
+
+// Each request is logged at level debug, with what Microsoft's support asks for and
+// without the query, in which a server may repeat anything.
+func TestRequestsAreLogged(t *testing.T) {
+	bubble(t, func(s *server) {
+		t := s.t
+		s.on(customersPath, page(link("/customers?size=500&fake-access-token-1", "fake-page"), "a"), answer(403, `{"code":"900150"}`))
+		var lines strings.Builder
+		cfg := s.config()
+		cfg.Logger = log.NewLogfmtLogger(&lines)
+		if _, err := newClient(t, cfg).Customers(t.Context()); !client.IsPermission(err) {
+			t.Errorf("got %v", err)
+		}
+		got := regexp.MustCompile(`[0-9a-f-]{36}`).ReplaceAllString(lines.String(), "ID")
+		want := "level=debug msg=request endpoint=token method=POST path=/fake-tenant/oauth2/v2.0/token status=200 duration=0s request_id= correlation_id=\n" +
+			"level=debug msg=request endpoint=customers method=GET path=/v1/customers status=200 duration=0s request_id=ID correlation_id=ID\n" +
+			"level=debug msg=request endpoint=customers method=GET path=/v1/customers status=403 duration=0s request_id=ID correlation_id=ID\n"
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
 }

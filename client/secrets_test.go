@@ -34,8 +34,10 @@ var secrets = []string{
 func leak(texts ...string) string {
 	for _, text := range texts {
 		for _, secret := range secrets {
-			if strings.Contains(text, secret) || strings.Contains(text, url.QueryEscape(secret)) {
-				return text
+			for _, form := range []string{secret, url.QueryEscape(secret), strings.ToUpper(secret), escapeAll(secret), strings.ReplaceAll(escapeAll(secret), "%", "%25")} {
+				if strings.Contains(text, form) {
+					return text
+				}
 			}
 		}
 	}
@@ -69,6 +71,26 @@ func echoing(status int, format string) http.HandlerFunc {
 	}
 }
 
+// escapeAll escapes every character, also those that need it not, such as - as %2D.
+func escapeAll(s string) string {
+	var b strings.Builder
+	for _, octet := range []byte(s) {
+		fmt.Fprintf(&b, "%%%02X", octet)
+	}
+	return b.String()
+}
+
+// mangling repeats in another form what a request sent.
+func mangling(form func(string) string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		sent := []string{form(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "))}
+		for _, values := range r.PostForm {
+			sent = append(sent, form(values[0]))
+		}
+		answer(400, fmt.Sprintf(`{"code":"2000","description":%q}`, strings.Join(sent, " ")))(w, r)
+	}
+}
+
 // speaking answers with bytes that are not HTTP, at the verb %s.
 func speaking(format string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -87,6 +109,9 @@ var hostile = map[string]http.HandlerFunc{
 	"description":       echoing(400, `{"code":"2000","description":%q}`),
 	"description, 401":  echoing(401, `{"code":"400","description":%q}`),
 	"message":           echoing(429, `{"statusCode":429,"message":%q}`),
+	"upper case":        mangling(strings.ToUpper),
+	"escaped wholly":    mangling(escapeAll),
+	"escaped twice":     mangling(func(s string) string { return strings.ReplaceAll(escapeAll(s), "%", "%25") }),
 	"code":              echoing(400, `{"code":%q}`),
 	"OAuth error":       echoing(400, `{"error":%q}`),
 	"OAuth text":        echoing(400, `{"error":"invalid_grant","error_description":%q}`),

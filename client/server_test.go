@@ -12,8 +12,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
+	"github.com/azure-csp-exporter/azure_csp_exporter/client/simulator"
 )
 
 const (
@@ -45,6 +47,8 @@ type server struct {
 	seen   map[string][]call
 	script map[string][]http.HandlerFunc
 	issued int
+
+	memory bool // whether clients call it without a connection
 }
 
 func newServer(t *testing.T) *server {
@@ -54,6 +58,18 @@ func newServer(t *testing.T) *server {
 	s.Server = httptest.NewServer(s)
 	t.Cleanup(s.Close)
 	return s
+}
+
+// bubble runs a test in a bubble of synctest, with a server that clients call in
+// memory.
+func bubble(t *testing.T, test func(s *server)) {
+	t.Helper()
+	s := newServer(t)
+	s.memory = true
+	synctest.Test(t, func(t *testing.T) {
+		s.t = t
+		test(s)
+	})
 }
 
 // on scripts the answers of a path in their order. The last one repeats.
@@ -99,7 +115,13 @@ func (s *server) issue(w http.ResponseWriter, r *http.Request) {
 	tokenAnswer(fmt.Sprintf("fake-access-token-%d", n), fmt.Sprintf("fake-refresh-token-%d", n+1))(w, r)
 }
 
-func (s *server) config() client.Config { return newConfig(s.t, s.URL) }
+func (s *server) config() client.Config {
+	cfg := newConfig(s.t, s.URL)
+	if s.memory {
+		cfg.Transport = simulator.Transport{Handler: s}
+	}
+	return cfg
+}
 
 // newConfig has files of its own for the client's credentials.
 func newConfig(t *testing.T, address string) client.Config {

@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
+	"github.com/azure-csp-exporter/azure_csp_exporter/client/simulator"
 )
 
 const (
@@ -68,7 +69,7 @@ func newAuthority(t *testing.T, polls ...http.HandlerFunc) *authority {
 // config is that of an application with a secret and no refresh token.
 func (a *authority) config() client.Config {
 	cfg := newConfig(a.t, "https://login.fake.example")
-	cfg.Transport = inMemory{handler: a}
+	cfg.Transport = simulator.Transport{Handler: a}
 	if err := os.Remove(cfg.RefreshTokenFile); err != nil {
 		a.t.Fatal(err)
 	}
@@ -207,12 +208,12 @@ func TestSignInFails(t *testing.T) {
 		"expired at v1":    {answer(400, `{"error":"code_expired","error_description":"AADSTS70019: x"}`), "token: HTTP 400: code AADSTS70019: code_expired", "auth", "the code expired before the user signed in: " + newCode},
 		"unknown code":     {answer(400, `{"error":"bad_verification_code"}`), "token: HTTP 400: bad_verification_code", "auth", "the authority does not know the code: " + newCode},
 		"nobody":           {pending, "token: the code expired before the user signed in", "auth", newCode},
-		"nothing answers":  {drop, "token: connection dropped", "network", "check DNS, firewall and proxy between this machine and Microsoft"},
+		"nothing answers":  {drop, `token: Post "https://login.fake.example/fake-tenant/oauth2/v2.0/token": connection dropped`, "network", "check DNS, firewall and proxy between this machine and Microsoft"},
 		"server fails":     {answer(502, ""), "token: HTTP 502: the token endpoint refused", "server", "wait for Microsoft; if it lasts, give their support the request and correlation ids"},
 		"no secret":        {answer(401, `{"error":"invalid_client","error_description":"AADSTS7000218: x"}`), "token: HTTP 401: code AADSTS7000218: invalid_client", "auth", "the application has to prove who it is: give the program its client secret, or choose to allow public client flows in the app registration"},
-		"no refresh token": {answer(200, `{"access_token":"fake-access-token-1"}`), "token: HTTP 200: the answer has no refresh token", "permission", "let the application have offline_access: let an administrator consent to the application's permission on Microsoft Partner Center, then sign in again"},
-		"no token":         {answer(200, `{}`), "token: HTTP 200: the answer is not what a sign-in needs", "decode", "check that no proxy answers in Microsoft's place; otherwise report it as a bug"},
-		"redirect":         {answer(302, "", "Location: /elsewhere"), "token: HTTP 302: the token endpoint refused", "auth", "check tenant, client id, client secret or certificate, and refresh token; if they are right, sign in again as a partner user with MFA and replace the refresh token file"},
+		"no refresh token": {answer(200, `{"access_token":"fake-access-token-1"}`), "token: HTTP 200: the response has no refresh token", "permission", "let the application have offline_access: let an administrator consent to the application's permission on Microsoft Partner Center, then sign in again"},
+		"no token":         {answer(200, `{}`), "token: HTTP 200: the response is not a token", "decode", "check that no proxy responds in Microsoft's place; otherwise report it as a bug"},
+		"redirect":         {answer(302, "", "Location: /elsewhere"), "token: HTTP 302: not a response of Entra ID: the body is empty", "decode", "check that no proxy responds in Microsoft's place; otherwise report it as a bug"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -235,7 +236,7 @@ func TestSignInFails(t *testing.T) {
 
 // Without a code there is nothing to show and nothing to wait for.
 func TestSignInWithoutCode(t *testing.T) {
-	const unusable = "the answer is not what a sign-in needs"
+	const unusable = "the response is not a device code"
 	for name, test := range map[string]struct {
 		answer http.HandlerFunc
 		want   client.Error

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-kit/log"
+	"github.com/go-kit/log/level"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
@@ -217,8 +219,11 @@ func TestUsageSummaryThatCannotBeRead(t *testing.T) {
 		"cost out of range":   {`{"totalCost":` + marker + `e999}`, "the body does not have the documented form"},
 		"date in words":       {`{"totalCost":1,"billingEndDate":"` + marker + `"}`, "date"},
 		"empty date":          {`{"totalCost":1,"billingEndDate":""}`, "date"},
-		"date as a number":    {`{"totalCost":1,"lastModifiedDate":` + marker + `}`, "a date is not a string"},
-		"budget as a number":  {`{"totalCost":1,"budget":` + marker + `}`, "the body does not have the documented form"},
+		"date as a number":    {`{"totalCost":1,"billingEndDate":` + marker + `}`, "a date is not a string"},
+		"id as a number":      {`{"totalCost":1,"id":` + marker + `}`, "the body does not have the documented form"},
+		"cost in other case":  {`{"totalCost":null,"TOTALCOST":` + marker + `}`, "totalCost is missing"},
+		"of 1 MiB":            {strings.Repeat(" ", 1<<20-2) + `{}`, "totalCost is missing"},
+		"1 MiB and a byte":    {strings.Repeat(" ", 1<<20-1) + `{}`, "the body is larger than 1048576 bytes"},
 		"larger than 1 MiB":   {`{"totalCost":` + marker + strings.Repeat(" ", 1<<20) + `}`, "the body is larger than 1048576 bytes"},
 		"another resource":    {fixture(t, "recorded_agreements.wire_bom.json"), `the body is a "Collection", not a CustomerUsageSummary`},
 	} {
@@ -237,6 +242,53 @@ func TestUsageSummaryThatCannotBeRead(t *testing.T) {
 			if diff := cmp.Diff(client.UsageSummary{}, got); diff != "" {
 				t.Errorf("There are figures beside the error: %s", diff)
 			}
+		})
+	}
+}
+
+// A secondary field of an odd form costs that field only, with one warning that counts,
+// and a key in another case does not override the documented one.
+func TestSummaryWithOddFields(t *testing.T) {
+	const id = `"resourceId":"44908a11-641b-4c53-b7fc-0f2bfca8a581"`
+	for name, test := range map[string]struct {
+		body string
+		want client.Usage
+		odd  string // the field that is warned of
+	}{
+		"a date only":         {`{"totalCost":7,"lastModifiedDate":"2020-04-21"}`, client.Usage{TotalCost: 7}, "lastModifiedDate"},
+		"a date as a number":  {`{"totalCost":7,"lastModifiedDate":5}`, client.Usage{TotalCost: 7}, "lastModifiedDate"},
+		"dollars as text":     {`{"totalCost":7,"usdTotalCost":"8"}`, client.Usage{TotalCost: 7}, "usdTotalCost"},
+		"budget as a number":  {`{"totalCost":7,"budget":300}`, client.Usage{TotalCost: 7}, "budget"},
+		"amount as text":      {`{"totalCost":7,"budget":{"amount":"300"}}`, client.Usage{TotalCost: 7}, "budget"},
+		"name as a list":      {`{"totalCost":7,"resourceName":["x"],"name":"y"}`, client.Usage{TotalCost: 7, CustomerName: "y"}, "resourceName"},
+		"upper case after":    {`{"totalCost":7,"TOTALCOST":8,` + id + `}`, client.Usage{TotalCost: 7, CustomerID: customerID}, ""},
+		"upper case before":   {`{"TotalCost":8,"totalcost":9,"totalCost":7}`, client.Usage{TotalCost: 7}, ""},
+		"an id in other case": {`{"totalCost":7,` + id + `,"RESOURCEID":"65726577-c208-40fd-9735-8c85ac9cac68"}`, client.Usage{TotalCost: 7, CustomerID: customerID}, ""},
+		"a budget in another": {`{"totalCost":7,"budget":{"amount":5,"AMOUNT":6}}`, client.Usage{TotalCost: 7, Budget: new(5.0)}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(s *server) {
+				t := s.t
+				s.on(summaryPath, answer(200, test.body))
+				var lines strings.Builder
+				cfg := s.config()
+				cfg.Logger = level.NewFilter(log.NewLogfmtLogger(&lines), level.AllowInfo())
+				c := newClient(t, cfg)
+				for range 10 {
+					got, err := c.UsageSummary(t.Context(), customerID)
+					if diff := cmp.Diff(client.UsageSummary{Usage: test.want}, got); diff != "" || err != nil {
+						t.Errorf("got %v (-want +got):\n%s", err, diff)
+					}
+				}
+				want := ""
+				if test.odd != "" {
+					line := `level=warn msg="a field does not have the documented form and is left out" endpoint=usagesummary field=` + test.odd
+					want = line + " count=1\n" + line + " count=10\n"
+				}
+				if diff := cmp.Diff(want, lines.String()); diff != "" {
+					t.Errorf("log (-want +got):\n%s", diff)
+				}
+			})
 		})
 	}
 }

@@ -2,7 +2,6 @@ package client_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -16,32 +15,13 @@ import (
 	"time"
 
 	"github.com/go-kit/log"
+	"github.com/go-kit/log/level"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
 	"github.com/azure-csp-exporter/azure_csp_exporter/client/simulator"
 )
-
-// inMemory is a round tripper that calls a handler, since a bubble of synctest
-// has no sockets.
-type inMemory struct{ handler http.Handler }
-
-var errDropped = errors.New("connection dropped")
-
-func (m inMemory) RoundTrip(req *http.Request) (resp *http.Response, err error) {
-	w := httptest.NewRecorder()
-	defer func() {
-		if recovered := recover(); recovered != nil {
-			resp, err = nil, errDropped
-		}
-	}()
-	m.handler.ServeHTTP(w, req)
-	if err := req.Context().Err(); err != nil {
-		return nil, err
-	}
-	return w.Result(), nil
-}
 
 // simulated returns a client of a simulator, in memory or at an address.
 func simulated(tb testing.TB, sim *simulator.Simulator, address string, concurrency int) *client.Client {
@@ -56,7 +36,7 @@ func simulated(tb testing.TB, sim *simulator.Simulator, address string, concurre
 		Concurrency:      concurrency,
 	}
 	if address == "" {
-		cfg.Transport = inMemory{sim}
+		cfg.Transport = simulator.Transport{Handler: sim}
 		cfg.Cloud.APIURL, cfg.Cloud.LoginURL = "http://simulator.example", "http://simulator.example"
 	}
 	for file, content := range map[string]string{cfg.ClientSecretFile: simulator.ClientSecret, cfg.RefreshTokenFile: simulator.RefreshToken} {
@@ -206,7 +186,7 @@ func (s *scripted) RoundTrip(req *http.Request) (*http.Response, error) {
 	if resp := s.answer(n); resp != nil {
 		return resp, nil
 	}
-	return nil, errDropped
+	return nil, simulator.ErrDropped
 }
 
 func respond(status int, body string, headers ...string) *http.Response {
@@ -377,7 +357,7 @@ func TestThrottlingIsLogged(t *testing.T) {
 			return ok()
 		}}
 		var lines strings.Builder
-		c := scriptedClient(t, s, func(cfg *client.Config) { cfg.Logger = log.NewLogfmtLogger(&lines) })
+		c := scriptedClient(t, s, func(cfg *client.Config) { cfg.Logger = level.NewFilter(log.NewLogfmtLogger(&lines), level.AllowInfo()) })
 		if failed := fetchAll(t.Context(), c, billed(3), 1); failed != 0 {
 			t.Errorf("%d failed", failed)
 		}

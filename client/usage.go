@@ -1,10 +1,15 @@
 package client
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"net/url"
+	"slices"
 	"time"
+
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/wire"
 )
 
 // Usage is what a customer's usage summary and usage record have in common.
@@ -66,14 +71,18 @@ func (c *Client) UsageSummary(ctx context.Context, customerID string) (UsageSumm
 		path:       "/v1/customers/" + url.PathEscape(customerID) + "/usagesummary",
 		limit:      maxResource,
 	}
+	if err := checkID(customerID); err != nil {
+		return UsageSummary{}, c.failure(r, &Error{Reason: ReasonClient, Err: err})
+	}
 	a, err := c.fetch(ctx, r)
 	if err != nil {
 		return UsageSummary{}, err
 	}
-	summary, err := decodeSummary(a.body, customerID)
+	summary, odd, err := decodeSummary(a.body, customerID)
 	if err != nil {
 		return UsageSummary{}, c.badResponse(r, a, err)
 	}
+	c.odd.note(r.endpoint, odd)
 	return summary, nil
 }
 
@@ -84,7 +93,9 @@ func (c *Client) UsageRecords(ctx context.Context) ([]UsageRecord, error) {
 	items, err := collect(pages(ctx, c, request{
 		endpoint: EndpointUsageRecords,
 		path:     "/v1/customers/usagerecords",
-	}, func(w wireRecord) string { return CanonicalID(firstOf(w.ResourceID, w.ID)) }))
+		limit:    maxRecords,
+		maxItems: maxRecordItems,
+	}, func(w wireRecord) string { return CanonicalID(cmp.Or(w.ResourceID, w.ID)) }))
 
 	records := make([]UsageRecord, len(items))
 	for i, item := range items {
@@ -93,29 +104,61 @@ func (c *Client) UsageRecords(ctx context.Context) ([]UsageRecord, error) {
 			PercentUsed: item.PercentUsed,
 			AzurePlan:   item.IsUpgraded,
 		}
+		c.odd.note(EndpointUsageRecords, item.odd)
 	}
 	return records, err
 }
 
 // wireUsage holds the fields that summary and record share on the wire.
 type wireUsage struct {
-	ResourceID   string      `json:"resourceId"`
-	ID           string      `json:"id"`
-	ResourceName string      `json:"resourceName"`
-	Name         string      `json:"name"`
-	Budget       *wireBudget `json:"budget"`
-	TotalCost    *float64    `json:"totalCost"`
-	USDTotalCost *float64    `json:"usdTotalCost"`
-	Code         string      `json:"currencyCode"`
-	Locale       string      `json:"currencyLocale"`
-	LastModified date        `json:"lastModifiedDate"`
+	ResourceID   string
+	ID           string
+	ResourceName string
+	Name         string
+	Budget       *wireBudget
+	TotalCost    *float64
+	USDTotalCost *float64
+	Code         string
+	Locale       string
+	LastModified date
+
+	odd []string // secondary fields that do not have the documented form
+}
+
+// decode decodes the fields. Those that identify the customer or state its cost have
+// to have the documented form; of the others, an odd one is left out.
+func (w *wireUsage) decode(o wire.Object) error {
+	budget := wireBudget{}
+	w.odd = o.DecodeEach(map[string]any{
+		"resourceName": &w.ResourceName, "name": &w.Name,
+		"budget":           &budget,
+		"usdTotalCost":     &w.USDTotalCost,
+		"lastModifiedDate": &w.LastModified,
+	})
+	if !slices.Contains(w.odd, "budget") {
+		w.Budget = &budget
+	}
+	return o.DecodeAll(map[string]any{
+		"resourceId": &w.ResourceID, "id": &w.ID,
+		"totalCost":    &w.TotalCost,
+		"currencyCode": &w.Code, "currencyLocale": &w.Locale,
+	})
 }
 
 type wireBudget struct {
-	Amount *float64 `json:"amount"`
+	Amount *float64
 	// Ammount is how Microsoft's published sample of legacy usage spells it.
-	Ammount             *float64 `json:"ammount"`
-	UsageSpendingBudget *float64 `json:"usageSpendingBudget"`
+	Ammount             *float64
+	UsageSpendingBudget *float64
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (b *wireBudget) UnmarshalJSON(body []byte) error {
+	var o wire.Object
+	if err := json.Unmarshal(body, &o); err != nil {
+		return err
+	}
+	return o.DecodeAll(map[string]any{"amount": &b.Amount, "ammount": &b.Ammount, "usageSpendingBudget": &b.UsageSpendingBudget})
 }
 
 func (b *wireBudget) amount() *float64 {
@@ -134,8 +177,8 @@ var errNoTotalCost = errors.New("totalCost is missing")
 
 func (w *wireUsage) usage() Usage {
 	return Usage{
-		CustomerID:   firstOf(w.ResourceID, w.ID),
-		CustomerName: firstOf(w.ResourceName, w.Name),
+		CustomerID:   cmp.Or(w.ResourceID, w.ID),
+		CustomerName: cmp.Or(w.ResourceName, w.Name),
 		TotalCost:    *w.TotalCost,
 		USDTotalCost: w.USDTotalCost,
 		Budget:       w.Budget.amount(),
@@ -153,50 +196,61 @@ func (w *wireUsage) check() error {
 
 // check reports what makes a record unusable: it is joined by its id.
 func (w *wireRecord) check() error {
-	if firstOf(w.ResourceID, w.ID) == "" {
-		return errNoID
+	if err := checkID(cmp.Or(w.ResourceID, w.ID)); err != nil {
+		return err
 	}
 	return w.wireUsage.check()
 }
 
 type wireRecord struct {
 	wireUsage
-	PercentUsed float64 `json:"percentUsed"`
-	IsUpgraded  bool    `json:"isUpgraded"`
+
+	PercentUsed float64
+	IsUpgraded  bool
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (w *wireRecord) UnmarshalJSON(body []byte) error {
+	var o wire.Object
+	if err := json.Unmarshal(body, &o); err != nil {
+		return err
+	}
+	if err := w.decode(o); err != nil {
+		return err
+	}
+	w.odd = append(w.odd, o.DecodeEach(map[string]any{"percentUsed": &w.PercentUsed, "isUpgraded": &w.IsUpgraded})...)
+	return nil
 }
 
 // decodeSummary decodes the usage summary of one customer. A body that names another
 // customer or another kind of resource, as a cache on the way may return it, is an
-// error.
-func decodeSummary(body []byte, customerID string) (UsageSummary, error) {
-	var w struct {
-		wireUsage
-		BillingStart date `json:"billingStartDate"`
-		BillingEnd   date `json:"billingEndDate"`
-		Attributes   struct {
-			ObjectType string `json:"objectType"`
-		} `json:"attributes"`
+// error. It also returns the secondary fields that do not have the documented form.
+func decodeSummary(body []byte, customerID string) (UsageSummary, []string, error) {
+	var o wire.Object
+	if err := wire.Decode(body, &o); err != nil {
+		return UsageSummary{}, nil, err
 	}
-	if err := decode(body, &w); err != nil {
-		return UsageSummary{}, err
+	var w wireUsage
+	if err := w.decode(o); err != nil {
+		return UsageSummary{}, nil, err
 	}
-	if err := checkObjectType(w.Attributes.ObjectType, "CustomerUsageSummary"); err != nil {
-		return UsageSummary{}, err
+	var start, end date
+	var attributes struct {
+		ObjectType string `json:"objectType"`
+	}
+	if err := o.DecodeAll(map[string]any{"billingStartDate": &start, "billingEndDate": &end, "attributes": &attributes}); err != nil {
+		return UsageSummary{}, nil, err
+	}
+	if err := checkObjectType(attributes.ObjectType, "CustomerUsageSummary"); err != nil {
+		return UsageSummary{}, nil, err
 	}
 	for _, id := range []string{w.ResourceID, w.ID} {
 		if err := checkSubject(id, customerID); err != nil {
-			return UsageSummary{}, err
+			return UsageSummary{}, nil, err
 		}
 	}
 	if err := w.check(); err != nil {
-		return UsageSummary{}, err
+		return UsageSummary{}, nil, err
 	}
-	return UsageSummary{Usage: w.usage(), BillingStart: w.BillingStart.Time, BillingEnd: w.BillingEnd.Time}, nil
-}
-
-func firstOf(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
+	return UsageSummary{Usage: w.usage(), BillingStart: start.Time, BillingEnd: end.Time}, w.odd, nil
 }

@@ -108,16 +108,6 @@ func callsOf(t *testing.T, sim *simulator.Simulator, c *cache.Cache) map[client.
 	return calls
 }
 
-// inProcess is a network in which everything arrives at once, and which works in
-// a bubble.
-type inProcess struct{ handler http.Handler }
-
-func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
-	w := httptest.NewRecorder()
-	p.handler.ServeHTTP(w, r)
-	return w.Result(), nil
-}
-
 // Ten thousand customers who change little cost few calls: where nothing changed,
 // that is the pages of the list and one call for the usage records.
 func TestRefreshOfTenThousand(t *testing.T) {
@@ -125,7 +115,7 @@ func TestRefreshOfTenThousand(t *testing.T) {
 		fleet := billed(10_000)
 		now := time.Date(2000, 1, 15, 12, 0, 0, 0, time.UTC)
 		sim := simulator.New(simulator.Config{Customers: fleet, Now: func() time.Time { return now }, TokenLife: 24 * time.Hour})
-		c := against(t, "http://simulated.example", inProcess{sim}, 64, cachetest.WithRecords)
+		c := against(t, "http://simulated.example", simulator.Transport{Handler: sim}, 64, cachetest.WithRecords)
 		cold := map[client.Endpoint]int{client.EndpointToken: 1, client.EndpointCustomers: 20, client.EndpointUsageSummary: 10_000}
 		same := map[client.Endpoint]int{client.EndpointCustomers: 20, client.EndpointUsageRecords: 1}
 		changed := map[client.Endpoint]int{client.EndpointCustomers: 20, client.EndpointUsageRecords: 1, client.EndpointUsageSummary: 500}

@@ -22,16 +22,6 @@ const (
 	tokenPath = "/" + simulator.TenantID + "/oauth2/v2.0/token"
 )
 
-// direct carries requests to a simulator without a socket, so that the clock of
-// a bubble can move while they wait.
-type direct struct{ http.Handler }
-
-func (d direct) RoundTrip(req *http.Request) (*http.Response, error) {
-	recorder := httptest.NewRecorder()
-	d.ServeHTTP(recorder, req.Clone(req.Context()))
-	return recorder.Result(), nil
-}
-
 // newClient is the real client on a simulator, with its address if it has one.
 func newClient(t *testing.T, sim *simulator.Simulator, address string) *client.Client {
 	t.Helper()
@@ -43,7 +33,7 @@ func newClient(t *testing.T, sim *simulator.Simulator, address string) *client.C
 		RefreshTokenFile: filepath.Join(folder, "token"),
 	}
 	if address == "" {
-		address, cfg.Transport = "http://simulator.example", direct{sim}
+		address, cfg.Transport = "http://simulator.example", simulator.Transport{Handler: sim}
 	}
 	cfg.Cloud = client.Cloud{APIURL: address, LoginURL: address, Scope: simulator.Scope}
 	for file, content := range map[string]string{cfg.ClientSecretFile: simulator.ClientSecret, cfg.RefreshTokenFile: simulator.RefreshToken} {

@@ -20,7 +20,7 @@ const (
 // Answer is the kind of response to a request for a customer's usage.
 type Answer int
 
-// The answers.
+// The kinds of responses.
 const (
 	Usage    Answer = iota // figures
 	NoUsage                // code 3000
@@ -35,7 +35,7 @@ const relationship = "reseller"
 type Customer struct {
 	// ID is the tenant, Name and Domain the company's.
 	ID, Name, Domain string
-	// Plan is how the customer buys, Answer what is said of its usage.
+	// Plan is how the customer buys, Answer the response to requests for its usage.
 	Plan   Plan
 	Answer Answer
 	// Currency is the ISO 4217 code (Azure plan), Locale the culture (legacy).

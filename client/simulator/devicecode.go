@@ -86,7 +86,7 @@ func (s *Simulator) serveDeviceCode(w http.ResponseWriter, r *http.Request) {
 	writeToken(w, http.StatusOK, s.newDevice())
 }
 
-// newDevice returns the answer with a new device code.
+// newDevice returns the response with a new device code.
 func (s *Simulator) newDevice() map[string]any {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -106,7 +106,7 @@ func (s *Simulator) newDevice() map[string]any {
 	}
 }
 
-// deviceRefusal answers a poll, with nil when it is time for tokens.
+// deviceRefusal returns the error of a poll, nil when it is time for tokens.
 func (s *Simulator) deviceRefusal(form url.Values) *tokenError {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -133,14 +133,14 @@ func refuse(refusal Refusal) *tokenError {
 	return &e
 }
 
-// redeem takes a device code out of the answer to its last poll.
+// redeem returns the tokens for a device code, which it forgets.
 func (s *Simulator) redeem(code string) map[string]any {
-	answer := s.newTokens("")
+	response := s.newTokens("")
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if d := s.devices[code]; d != nil && d.WithoutRefreshToken {
-		delete(answer, "refresh_token")
+		delete(response, "refresh_token")
 	}
 	s.devices[code] = nil
-	return answer
+	return response
 }

@@ -96,7 +96,7 @@ func TestSignInRefusals(t *testing.T) {
 		"token: HTTP 400: code AADSTS53003: access_denied":        {Refusal: simulator.Blocked},
 		"token: HTTP 400: code AADSTS530036: access_denied":       {Refusal: simulator.NoDeviceCodes},
 		"token: HTTP 401: code AADSTS7000218: invalid_client":     {Refusal: simulator.NoPublicClientFlow},
-		"token: HTTP 200: the answer has no refresh token":        {WithoutRefreshToken: true},
+		"token: HTTP 200: the response has no refresh token":      {WithoutRefreshToken: true},
 		"token: the code expired before the user signed in":       {Pending: 1000, Life: 12 * time.Second},
 	} {
 		t.Run(want, func(t *testing.T) {
@@ -133,6 +133,6 @@ func signIn(t *testing.T, sim *simulator.Simulator) error {
 		TenantID:         simulator.TenantID,
 		ClientID:         simulator.ClientID,
 		RefreshTokenFile: filepath.Join(t.TempDir(), "token"),
-		Transport:        direct{sim},
+		Transport:        simulator.Transport{Handler: sim},
 	}, func(client.DeviceCode) {})
 }

@@ -16,17 +16,17 @@ import (
 type Faults struct {
 	// Latency is how long each call takes.
 	Latency time.Duration
-	// Throttled is the share answered with 429 and RetryAfter.
+	// Throttled is the share that gets 429 and RetryAfter.
 	Throttled float64
 	// RetryAfter is the wait that a 429 asks for, in whole seconds, none if 0.
 	RetryAfter time.Duration
 	// Limiter, if set, throttles the usage summaries with 429 and RetryAfter.
 	Limiter *rate.Limiter
-	// Failing is the share answered with 500.
+	// Failing is the share that gets 500.
 	Failing float64
-	// Unavailable is the share answered with 503 by a gateway, in HTML.
+	// Unavailable is the share that gets 503 by a gateway, in HTML.
 	Unavailable float64
-	// Dropped is the share whose connection is closed without an answer.
+	// Dropped is the share whose connection is closed without a response.
 	Dropped float64
 	// Truncated is the share whose body ends in the middle.
 	Truncated float64
@@ -106,7 +106,7 @@ func wait(r *http.Request, latency time.Duration) bool {
 	}
 }
 
-// throttle answers as the gateway does, without Partner Center's ids.
+// throttle responds as the gateway does, without Partner Center's ids.
 func throttle(w http.ResponseWriter, retryAfter time.Duration) {
 	seconds := strconv.Itoa(int(retryAfter.Seconds()))
 	w.Header().Del("MS-RequestId")

@@ -105,7 +105,7 @@ func New(cfg Config) *Simulator {
 	return s
 }
 
-// ServeHTTP answers as Partner Center or Entra ID would.
+// ServeHTTP responds as Partner Center or Entra ID would.
 func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
 
 // SetCustomers replaces the partner's customers.
@@ -207,7 +207,7 @@ func (s *Simulator) refusal(r *http.Request) *apiError {
 	case r.Method != http.MethodGet:
 		return &apiError{http.StatusMethodNotAllowed, "", "The method is not allowed."}
 	case r.Header.Get("Accept") != "application/json":
-		return &apiError{http.StatusNotAcceptable, "", "This simulator answers application/json only."}
+		return &apiError{http.StatusNotAcceptable, "", "This simulator sends application/json only."}
 	case !isID(r.Header.Get("MS-RequestId")) || !isID(r.Header.Get("MS-CorrelationId")):
 		return &apiError{http.StatusBadRequest, "800002", "A request or correlation id is not a GUID."}
 	case !s.authorized(r):

@@ -89,7 +89,7 @@ func sameScope(scope string) bool {
 	return true
 }
 
-// newTokens returns the answer with a new access token and the next refresh token.
+// newTokens returns the response with a new access token and the next refresh token.
 func (s *Simulator) newTokens(spent string) map[string]any {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -49,7 +49,7 @@ func TestLostRoleIsNoSuccess(t *testing.T) {
 // A relationship that ended is the customer's own, and a customer without usage is no
 // denied one. A role that was missing from the start is the partner's.
 func TestWhoseDenialItIs(t *testing.T) {
-	ended := cachetest.APIError(403, client.CodeNoRelationship, client.ReasonPermission)
+	ended := cachetest.APIError(403, "20002", client.ReasonPermission)
 	role := cachetest.APIError(403, "900150", client.ReasonPermission)
 	for name, test := range map[string]struct {
 		usage      func(id string) error

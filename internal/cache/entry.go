@@ -57,14 +57,13 @@ func (e *entry) periodEnded(now time.Time) bool {
 	return !end.IsZero() && !now.Before(end)
 }
 
-// periodEnd returns when the figures are no longer of the present billing period,
-// or zero if that is not known. Legacy usage states the period's last day, which
-// ends a day later.
+// periodEnd returns when the figures are no longer of the current billing period: the
+// first end of the period after they were fetched, or zero if that is not known.
 func (e *entry) periodEnd() time.Time {
-	if e.figures == nil || e.figures.BillingEnd.IsZero() {
+	if e.figures == nil {
 		return time.Time{}
 	}
-	for _, end := range []time.Time{e.figures.BillingEnd, e.figures.BillingEnd.AddDate(0, 0, 1)} {
+	for _, end := range e.figures.PeriodEnds() {
 		if e.fetchedAt.Before(end) {
 			return end
 		}

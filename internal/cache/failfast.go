@@ -2,7 +2,6 @@ package cache
 
 import (
 	"cmp"
-	"errors"
 	"sync"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
@@ -37,38 +36,17 @@ func (f *FailFast) Trip(err error) {
 // Note takes note of how a call went. No token to be had ends the calls at once,
 // other partner-wide failures end them when there were many in a row.
 func (f *FailFast) Note(err error) {
-	if IsToken(err) {
+	if client.ScopeOf(err) == client.ScopeToken {
 		f.Trip(err)
 		return
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if !IsPartnerWide(err) {
+	if client.ScopeOf(err) != client.ScopePartner {
 		f.failing = 0
 		return
 	}
 	if f.failing++; f.failing >= f.limit {
 		f.err = cmp.Or(f.err, err)
 	}
-}
-
-// IsToken reports whether no access token could be obtained.
-func IsToken(err error) bool {
-	e, ok := errors.AsType[*client.Error](err)
-	return ok && e.Endpoint == client.EndpointToken
-}
-
-// IsPartnerWide reports whether a failure would meet every customer.
-func IsPartnerWide(err error) bool {
-	if err == nil || client.IsNoUsage(err) || client.IsNotFound(err) {
-		return false
-	}
-	switch client.ReasonOf(err) {
-	case client.ReasonAuth, client.ReasonMFA, client.ReasonThrottled, client.ReasonTimeout, client.ReasonNetwork:
-		return true
-	case client.ReasonPermission:
-		return client.IsPartnerWide(err)
-	case client.ReasonServer, client.ReasonDecode, client.ReasonClient:
-	}
-	return false
 }

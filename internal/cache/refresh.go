@@ -21,7 +21,7 @@ func (c *Cache) refresh() {
 	began := time.Now()
 	fetches := newFetcher(c)
 	listErr := c.list(fetches)
-	if IsPartnerWide(listErr) {
+	if scope := client.ScopeOf(listErr); scope == client.ScopePartner || scope == client.ScopeToken {
 		fetches.breaker.Trip(listErr)
 	}
 	if fetches.breaker.Stopped() == nil {
@@ -43,7 +43,7 @@ func (c *Cache) finish(began time.Time, listErr, stopped error, answers result) 
 	if c.ctx.Err() != nil {
 		return
 	}
-	if IsToken(stopped) {
+	if client.ScopeOf(stopped) == client.ScopeToken {
 		c.listed, c.listDueAt = false, now
 		c.changed()
 	}
@@ -72,7 +72,7 @@ func (c *Cache) deniesUsage() bool {
 			continue
 		}
 		fetched++
-		if refused, ok := errors.AsType[*client.Error](e.err); ok && refused.Reason == client.ReasonPermission && refused.Code != client.CodeNoRelationship {
+		if client.IsPermission(e.err) && client.ScopeOf(e.err) != client.ScopeCustomer {
 			denied++
 		}
 	}

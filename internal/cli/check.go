@@ -196,7 +196,7 @@ func (e *examination) usage(ctx context.Context, customers []client.Customer) bo
 	probed := customers[:min(len(customers), maxProbes)]
 	e.report.begin("usage")
 	found, without, err := e.firstUsage(ctx, probed)
-	if err != nil && !isOneCustomers(err) {
+	if err != nil && client.ScopeOf(err) != client.ScopeCustomer {
 		e.report.fail(ctx, "role", err)
 		e.report.skip("usage")
 		return false
@@ -223,7 +223,7 @@ func (e *examination) firstUsage(ctx context.Context, customers []client.Custome
 			return fmt.Sprintf("%q has a cost of %.2f %s in the current billing period", customer.Name, summary.TotalCost, summary.Currency), without, nil
 		case client.IsNoUsage(err):
 			without++
-		case isOneCustomers(err):
+		case client.ScopeOf(err) == client.ScopeCustomer:
 			last = err
 		default:
 			return "", without, err
@@ -266,12 +266,6 @@ func (e *examination) throttle() {
 		return
 	}
 	e.report.ok("throttle", text)
-}
-
-// isOneCustomers reports whether an error concerns a single customer only.
-func isOneCustomers(err error) bool {
-	e, ok := errors.AsType[*client.Error](err)
-	return client.IsNotFound(err) || ok && e.Code == client.CodeNoRelationship
 }
 
 // report prints a line for each step, and a hint for each failed one.

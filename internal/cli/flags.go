@@ -1,9 +1,7 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
-	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -11,6 +9,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
+
+	"github.com/azure-csp-exporter/azure_csp_exporter/client"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/output"
 )
@@ -123,14 +123,13 @@ func expression(prefix, text, suffix string) (*regexp.Regexp, error) {
 	return regexp.Compile(prefix + text + suffix)
 }
 
-// baseURL parses the URL of a host, with or without a path. Its error does not
-// quote the URL, which may contain a password.
+// baseURL parses the URL of a host, with or without a path.
 func baseURL(text string) (string, error) {
-	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.User != nil {
-		return "", errors.New("not a URL of the form https://host")
+	u, err := client.ParseBaseURL(text)
+	if err != nil {
+		return "", err
 	}
-	return strings.TrimRight(text, "/"), nil
+	return u.String(), nil
 }
 
 // word parses a GUID or domain, which needs no escaping in a URL.

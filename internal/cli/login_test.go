@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -127,7 +128,7 @@ ok    throttle   0 of 5 requests were throttled, current concurrency limit 8
 	if diff := cmp.Diff(want, stdout); diff != "" {
 		t.Error(diff)
 	}
-	checkExit(t, status, stderr, false)
+	checkExit(t, status, regexp.MustCompile(`(?m)^.*level=debug msg=request .*\n`).ReplaceAllString(stderr, ""), false)
 	checkFile(t, p.tokenFile, "fake-refresh-1\n") // The check has rotated it.
 	checkSilence(t, stdout+stderr)
 }
@@ -233,7 +234,7 @@ func TestLoginFails(t *testing.T) {
 		},
 		{
 			"no refresh token", says(http.StatusOK, `{"token_type":"Bearer","expires_in":3599,"access_token":"fake-access-unused"}`),
-			`FAIL  sign-in    token: HTTP 200: the answer has no refresh token
+			`FAIL  sign-in    token: HTTP 200: the response has no refresh token
                  hint: let the application have offline_access: let an administrator consent to the application's permission on Microsoft Partner Center, then sign in again
 `,
 		},

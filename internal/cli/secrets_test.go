@@ -31,7 +31,7 @@ func TestNothingSecretIsPrinted(t *testing.T) {
 	}{
 		{"an error of the token endpoint", tokenPath, echo(400, `{"error":"SENT","error_description":"AADSTS7000215: SENT","error_codes":[7000215],"trace_id":"SENT"}`), "auth"},
 		{"a token endpoint that fails", tokenPath, echo(500, `<html>SENT</html>`), "server"},
-		{"a token endpoint that redirects", tokenPath, echo(302, `SENT`), "auth"},
+		{"a token endpoint that redirects", tokenPath, echo(302, `SENT`), "decode"},
 		{"an answer that is no token", tokenPath, echo(200, `{"unexpected":"SENT"}`), "decode"},
 		{"an answer that is no JSON", tokenPath, echo(200, `SENT`), "decode"},
 		{"a list that is refused", listPath, echo(401, `{"code":"SENT","description":"The token SENT is not valid."}`), "auth"},
@@ -40,7 +40,7 @@ func TestNothingSecretIsPrinted(t *testing.T) {
 		{"a usage that is refused", summaryPath, echo(400, `{"code":"800002","description":"SENT"}`), "client"},
 		{"a usage that fails", summaryPath, echo(503, `SENT`), "server"},
 		{"a usage that is no JSON", summaryPath, echo(200, `SENT`), "decode"},
-		{"a date that is none", summaryPath, echo(200, `{"totalCost":1,"lastModifiedDate":"SENT"}`), "decode"},
+		{"a date that is none", summaryPath, echo(200, `{"totalCost":1,"billingEndDate":"SENT"}`), "decode"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -132,8 +132,8 @@ func (f *exporterFlags) checkCacheFile(cfg client.Config) error {
 	if !info.Mode().IsRegular() {
 		return fmt.Errorf("--cache.file: %s is not a regular file", f.cacheFile)
 	}
-	for _, secret := range []string{cfg.RefreshTokenFile, cfg.BootstrapRefreshTokenFile, cfg.ClientSecretFile, cfg.CertificateFile, cfg.CertificateKeyFile} {
-		if other, err := os.Stat(secret); err == nil && os.SameFile(info, other) {
+	for _, secret := range cfg.SecretFiles() {
+		if other, err := os.Stat(secret.Path); err == nil && os.SameFile(info, other) {
 			return fmt.Errorf("--cache.file: %s is a credential file; choose another file", f.cacheFile)
 		}
 	}

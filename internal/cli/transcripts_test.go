@@ -2,8 +2,6 @@ package cli_test
 
 import (
 	"context"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -74,16 +72,6 @@ func twelve() *simulator.Simulator {
 	return sim
 }
 
-// inProcess is a network in which everything arrives at once, and which works in
-// a bubble.
-type inProcess struct{ handler http.Handler }
-
-func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
-	w := httptest.NewRecorder()
-	p.handler.ServeHTTP(w, r)
-	return w.Result(), nil
-}
-
 // cacheOfTwelve returns the file of an exporter that has fetched everybody at the
 // time of the transcripts.
 func cacheOfTwelve(t *testing.T) string {
@@ -93,7 +81,7 @@ func cacheOfTwelve(t *testing.T) string {
 		time.Sleep(time.Until(transcriptTime)) // A bubble's clock begins long before that.
 		cloud, _ := client.CloudByName("global")
 		partner, err := client.New(client.Config{
-			Cloud: cloud, TenantID: simulator.TenantID, ClientID: simulator.ClientID, Transport: inProcess{twelve()},
+			Cloud: cloud, TenantID: simulator.TenantID, ClientID: simulator.ClientID, Transport: simulator.Transport{Handler: twelve()},
 			ClientSecretFile: clitest.Write(t, simulator.ClientSecret), RefreshTokenFile: clitest.Write(t, simulator.RefreshToken),
 		})
 		if err != nil {

@@ -129,11 +129,10 @@ func TestSomeChanged(t *testing.T) {
 // were none.
 func TestUnusableRecords(t *testing.T) {
 	for name, change := range map[string]func(*cachetest.Source){
-		"refused":    func(s *cachetest.Source) { s.RecordsErr = errors.New("refused") },
-		"endless":    func(s *cachetest.Source) { s.RecordsErr = client.ErrTruncated },
-		"empty":      func(s *cachetest.Source) { s.Records = nil },
-		"of nobody":  func(s *cachetest.Source) { s.Records = []client.UsageRecord{{}} },
-		"duplicates": func(s *cachetest.Source) { s.Records[3].CustomerID = s.Records[4].CustomerID },
+		"refused":   func(s *cachetest.Source) { s.RecordsErr = errors.New("refused") },
+		"endless":   func(s *cachetest.Source) { s.RecordsErr = client.ErrTruncated },
+		"empty":     func(s *cachetest.Source) { s.Records = nil },
+		"of nobody": func(s *cachetest.Source) { s.Records = []client.UsageRecord{{}} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -181,6 +180,18 @@ func TestRecordsAfterThePeriod(t *testing.T) {
 		}
 		if _, asked, _ := callsAfter(t, source, func(*cachetest.Source) {}); len(asked) != 10 {
 			t.Errorf("%d usages, want 10", len(asked))
+		}
+	})
+}
+
+// Two records of one customer do not show which one is current.
+func TestCustomerWithTwoRecordsIsFetched(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		records, asked, logged := callsAfter(t, recorded(20), func(s *cachetest.Source) {
+			s.Records = append(s.Records, s.Records[4])
+		})
+		if records != 1 || !slices.Equal(asked, []string{"id-0004"}) || len(logged) != 0 {
+			t.Errorf("%d records, usages %q, logged %q, want 1, id-0004 and nothing", records, asked, logged)
 		}
 	})
 }

@@ -2,7 +2,7 @@ package cache
 
 import (
 	"errors"
-	"fmt"
+	"maps"
 	"time"
 
 	"github.com/go-kit/log/level"
@@ -52,18 +52,20 @@ func (c *Cache) shouldRevalidate(began time.Time) bool {
 	return saved > 1
 }
 
-// indexRecords returns the records by customer, or why they cannot be used.
+// indexRecords returns the records by customer, or why they cannot be used. A customer
+// with several records has none, and is fetched.
 func (c *Cache) indexRecords(records []client.UsageRecord, err error) (map[string]client.UsageRecord, error) {
 	if err != nil {
 		c.errors[client.ReasonOf(err)]++
 		return nil, err
 	}
 	byID := make(map[string]client.UsageRecord, len(records))
+	ambiguous := map[string]bool{}
 	known := 0
 	for _, record := range records {
 		id := client.CanonicalID(record.CustomerID)
 		if _, twice := byID[id]; twice {
-			return nil, fmt.Errorf("the usage records have customer %q twice", id)
+			ambiguous[id] = true
 		}
 		byID[id] = record
 		if c.entries[id] != nil {
@@ -73,6 +75,7 @@ func (c *Cache) indexRecords(records []client.UsageRecord, err error) (map[strin
 	if known == 0 {
 		return nil, errors.New("the usage records have no customer who is listed")
 	}
+	maps.DeleteFunc(byID, func(id string, _ client.UsageRecord) bool { return ambiguous[id] })
 	return byID, nil
 }
 

@@ -211,9 +211,9 @@ func TestOneCustomersFailureIsItsOwn(t *testing.T) {
 func TestNoUsageIsAnAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := cachetest.New(1)
+		source.FailWith(cachetest.ErrNoUsage)
 		c, logged := cachetest.NewCache(t, source)
 		cachetest.Scrape(t, c)
-		source.FailWith(cachetest.ErrNoUsage)
 		pass(time.Hour)
 		cachetest.Scrape(t, c)
 		cachetest.Scrape(t, c)

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"errors"
 	"math/rand/v2"
 	"time"
 
@@ -73,8 +74,11 @@ func (e *entry) periodEnd() time.Time {
 
 // update records the result of an attempt. A failure leaves the figures as
 // they are.
-func (e *entry) update(figures client.UsageSummary, err error, now time.Time, ttl time.Duration) {
+func (e *entry) update(figures client.UsageSummary, err error, now time.Time, ttl, maxAge time.Duration) {
 	e.attemptedAt = now
+	if client.IsNoUsage(err) && e.isCurrent(now, maxAge) {
+		err = errUsageVanished
+	}
 	switch {
 	case err == nil:
 		figures.Currency = clean(figures.Currency)
@@ -86,6 +90,15 @@ func (e *entry) update(figures client.UsageSummary, err error, now time.Time, tt
 		e.failed(err)
 		e.retryAt = now.Add(retryDelay(err, e.failures, ttl))
 	}
+}
+
+// errUsageVanished is the failure of a customer whose usage is gone in mid-period.
+var errUsageVanished = errors.New("no usage, though the billing period has figures: keeping them until it ends or they are too old")
+
+// isCurrent reports whether there are figures of the present billing period that are
+// still exposed: usage does not vanish in the middle of a period.
+func (e *entry) isCurrent(now time.Time, maxAge time.Duration) bool {
+	return e.figures != nil && !e.periodEnded(now) && now.Sub(e.fetchedAt) <= maxAge
 }
 
 func (e *entry) succeeded(status Status, figures *client.UsageSummary, now time.Time, ttl time.Duration) {

@@ -89,7 +89,7 @@ func (f *fetcher) fetch(e *entry) {
 		return // The cache was closed, which is no failure of the customer.
 	}
 	f.breaker.Note(err)
-	e.update(figures, err, time.Now(), c.cfg.TTL)
+	e.update(figures, err, time.Now(), c.cfg.TTL, c.cfg.MaxAge)
 	c.changed()
 	if e.err != nil {
 		c.errors[client.ReasonOf(err)]++

@@ -52,12 +52,15 @@ func (c *Cache) finish(began time.Time, listErr, stopped error, answers result) 
 	}
 	c.ready = c.ready || c.listed && !c.pending()
 	c.usageDenied = c.deniesUsage()
-	if c.listed && stopped == nil && answers.good() && !c.usageDenied {
+	if stopped == nil && answers.good() && c.isAccessible() {
 		c.lastSuccessAt, c.lastDuration = now, now.Sub(began)
 	}
 	c.failure = cmp.Or(stopped, listErr)
 	c.logCauses()
 }
+
+// isAccessible reports whether the customers are listed and their usage is not denied.
+func (c *Cache) isAccessible() bool { return c.listed && !c.usageDenied }
 
 // deniesUsage reports whether more than half of the customers with figures are denied
 // to the partner: the partner has lost its role then, not each customer its relationship.

@@ -9,7 +9,7 @@ const (
 	// cautious is the share of the measured rate at which the pace starts after a
 	// 429, and plateau the seconds of requests until it reaches all of it.
 	cautious = 0.97
-	plateau  = 15.0
+	plateau  = 30.0
 	// decrease is what remains of the pace after a 429 that comes too soon to
 	// measure the rate.
 	decrease = 0.9
@@ -20,17 +20,6 @@ const (
 	slowClimb, fastClimb = 0.1, 1.0
 	// minAccepted is how many requests have to be accepted for a measurement.
 	minAccepted = 10
-	// guessCut is the least that remains of a guessed rate after a 429, and
-	// measureCut that of the pace after another.
-	guessCut, measureCut = 0.85, 0.7
-	// maxStrays is how many 429s in a row at a pace below the measured rate show
-	// that the pace is not their cause. The pace then grows by foreignClimb, a
-	// second, as long as the smoothed share of 429s is below tolerated.
-	maxStrays    = 2
-	maxStray     = 100 // requests accepted since the 429 before it
-	foreignClimb = 1.0
-	tolerated    = 0.13
-	smoothing    = 0.02
 )
 
 // estimate is the estimated refill rate of the server's token bucket.
@@ -39,9 +28,7 @@ type estimate struct {
 	climb float64 // how fast a guessed rate grows, a second; 0 if it is measured
 	burst float64 // the bucket's size: requests accepted at once after idleness
 
-	sinceRefusal int     // requests accepted since the last 429
-	share        float64 // of requests that began an epoch by a 429, smoothed
-	strays       int     // 429s in a row at a pace below the measured rate
+	sinceRefusal int // requests accepted since the last 429
 
 	// The measurement.
 	began    time.Time
@@ -81,10 +68,6 @@ func (e *estimate) updateRate(pace float64, now time.Time, pause time.Duration) 
 	span := now.Sub(e.began).Seconds()
 	sinceRefusal := float64(e.sinceRefusal)
 	e.sinceRefusal = 0
-	e.share += smoothing * (1 - e.share)
-	if e.stray(pace, sinceRefusal) {
-		return
-	}
 	switch {
 	case e.rested && !e.known():
 		// The bucket was full, so this measures its size. The server's pause is
@@ -96,9 +79,9 @@ func (e *estimate) updateRate(pace float64, now time.Time, pause time.Duration) 
 			e.climb = fastClimb
 		}
 	case e.climb > 0 && e.accepted >= minAccepted:
-		// The bucket may have been full while the guess was below the rate, so the
-		// accepted requests are at most the tokens added.
-		e.rate = max(guessCut*pace, e.measured(span), minRate)
+		// The pace passed the rate, and the surplus has emptied the bucket since.
+		// The surplus of an exponential is about half the square of its exponent.
+		e.rate = max(pace*math.Exp(-math.Sqrt(2*e.climb*(e.burst-1)/pace)), minRate)
 		e.climb = 0
 	case e.accepted < minAccepted:
 		e.rate = max(decrease*pace, minRate)
@@ -109,47 +92,10 @@ func (e *estimate) updateRate(pace float64, now time.Time, pause time.Duration) 
 		// long, and the accepted requests are fewer than the tokens.
 		e.rate = max(e.measured(span), decrease*pace, minRate)
 	default:
-		e.rate = max(e.measured(span), measureCut*pace, minRate)
+		e.rate = max(e.measured(span), minRate)
 	}
 	e.restart(now, false)
 	e.paused = pause
-}
-
-// accept records a response other than a 429.
-func (e *estimate) accept() {
-	e.accepted++
-	e.sinceRefusal++
-	e.share -= smoothing * e.share
-}
-
-// foreign reports whether 429s do not depend on the pace, as where other programs
-// share the limit.
-func (e *estimate) foreign() bool { return e.strays >= maxStrays }
-
-// stray reports whether a 429 is no measurement, because its cause is not the
-// pace, and lets the pace grow then. A lower pace has fewer 429s if a bucket is
-// their cause. If it has as many, as where other programs use up the limit, a
-// further decrease would gain nothing.
-func (e *estimate) stray(pace, sinceRefusal float64) bool {
-	switch {
-	case e.foreign() && e.share < tolerated:
-		e.rate = pace
-		return true
-	case e.foreign():
-		e.rate, e.climb, e.strays = max(measureCut*pace, minRate), 0, 1
-		return true
-	case !e.known() || e.climb > 0:
-		return false
-	case sinceRefusal > maxStray || pace > e.rate:
-		e.strays = 0
-		return false
-	}
-	e.strays++
-	if !e.foreign() || e.share >= tolerated {
-		return false
-	}
-	e.rate, e.climb = pace, foreignClimb
-	return true
 }
 
 // measured returns the rate between two 429s: the accepted requests over the

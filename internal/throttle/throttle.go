@@ -12,9 +12,7 @@
 //   - A pace, the least time between two requests. It follows an estimate of the
 //     refill rate of the server's token bucket. After a 429 the pace starts just
 //     below the estimate, stays near it for a while and then rises ever faster
-//     (as the window of CUBIC does), in case the limit has grown. 429s that come
-//     as often at a lower pace have another cause, such as other programs that
-//     share the limit: the pace then grows, unless too many requests are refused.
+//     (as the window of CUBIC does), in case the limit has grown.
 //
 // A 429 counts once for all requests that were in flight together: each starts an
 // epoch, and responses to requests of an earlier epoch change nothing.
@@ -34,7 +32,7 @@ const (
 	// probeGap is the least time between the first probes requests of a
 	// measurement, so that a 429 arrives before many more requests are sent.
 	probes   = 64
-	probeGap = 10 * time.Millisecond
+	probeGap = 2 * time.Millisecond
 	// idle is how long no request must be in flight for the server's bucket to
 	// count as full.
 	idle = 2 * time.Second
@@ -207,7 +205,8 @@ func (t *Throttle) Leave(p Permit, o Outcome) {
 
 // accept records a response other than a 429.
 func (t *Throttle) accept() {
-	t.rate.accept()
+	t.rate.accepted++
+	t.rate.sinceRefusal++
 	t.refusals = 0
 	t.report(false, 0)
 	step := growth
@@ -235,11 +234,9 @@ func (t *Throttle) refuse(p Permit, now time.Time, after time.Duration) {
 	if p.epoch != t.epoch {
 		return
 	}
+	t.limit = max(t.limit/2, 1)
 	t.refusals++
 	t.rate.updateRate(p.pace, now, after)
-	if !t.rate.foreign() {
-		t.limit = max(t.limit/2, 1)
-	}
 	t.epoch++
 }
 

@@ -22,7 +22,7 @@ import (
 
 const (
 	kills           = 100
-	restartedFleet  = 50
+	restartedFleet  = 12 // A refresh has to end within a lifetime: the first requests are 10 ms apart.
 	longestLifetime = 300 * time.Millisecond
 )
 

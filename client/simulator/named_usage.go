@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -77,9 +78,7 @@ var recordFaults = []namedFault{
 			}
 			first, _ := list[0].(object)
 			twin := object{}
-			for name, value := range first {
-				twin[name] = value
-			}
+			maps.Copy(twin, first)
 			twin["totalCost"] = 999999
 			return slices.Insert(list, 1, any(twin))
 		}, true)),

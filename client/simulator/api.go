@@ -101,7 +101,7 @@ func (s *Simulator) serveSummary(w http.ResponseWriter, r *http.Request) {
 	}
 	switch c.Answer {
 	case Usage:
-		writeJSON(w, http.StatusOK, summary(c, s.config.Now()))
+		writeJSON(w, http.StatusOK, summary(c, s.now()))
 	case NoUsage:
 		(&apiError{http.StatusBadRequest, "3000", "Customer does not have usage data."}).write(w)
 	case NoAccess:
@@ -128,7 +128,7 @@ func summary(c Customer, now time.Time) object {
 }
 
 func (s *Simulator) serveRecords(w http.ResponseWriter, _ *http.Request) {
-	now := s.config.Now()
+	now := s.now()
 	items := []object{}
 	for _, c := range s.snapshot() {
 		if c.Answer == Usage {

@@ -63,6 +63,7 @@ type Simulator struct {
 	asserted  map[string]bool // ids of assertions that were used
 	serial    int
 	faults    Faults
+	named     map[string]int // by fault that is on, how many requests met it
 	dice      dice
 	stats     Stats
 }
@@ -92,6 +93,7 @@ func New(cfg Config) *Simulator {
 		refresh:  map[string]bool{RefreshToken: true},
 		devices:  map[string]*device{},
 		asserted: map[string]bool{},
+		named:    map[string]int{},
 		dice:     newDice(),
 		stats:    Stats{Calls: map[client.Endpoint]int{}},
 	}
@@ -151,6 +153,7 @@ func (s *Simulator) AcceptsRefreshToken(token string) bool {
 
 // api wraps an endpoint of Partner Center with what all of them do.
 func (s *Simulator) api(endpoint client.Endpoint, serve http.HandlerFunc) http.HandlerFunc {
+	serve = s.withNamedFaults(endpoint, serve)
 	return func(w http.ResponseWriter, r *http.Request) {
 		defer s.count(endpoint)()
 		s.setHeaders(w, r)

@@ -24,6 +24,10 @@ type tokenError struct {
 func (s *Simulator) serveToken(w http.ResponseWriter, r *http.Request) {
 	s.count(client.EndpointToken)()
 	setTokenHeaders(w)
+	s.withNamedFaults(client.EndpointToken, s.grantToken)(w, r)
+}
+
+func (s *Simulator) grantToken(w http.ResponseWriter, r *http.Request) {
 	if refusal := s.tokenRefusal(r); refusal != nil {
 		refusal.write(w)
 		return

@@ -68,7 +68,7 @@ func against(tb testing.TB, url string, transport http.RoundTripper, concurrency
 	return c
 }
 
-// Two scrapes at once on a cold c, over real HTTP: one token, one list, one
+// Two scrapes at once on a cold cache, over real HTTP: one token, one list, one
 // usage of each customer, and never more calls at once than allowed.
 func TestColdStartOverHTTP(t *testing.T) {
 	sim := simulator.New(simulator.Config{Customers: billed(200)})
@@ -86,8 +86,8 @@ func TestColdStartOverHTTP(t *testing.T) {
 	if diff := cmp.Diff(want, stats.Calls); diff != "" {
 		t.Error(diff)
 	}
-	if stats.PeakInFlight != 20 {
-		t.Errorf("%d calls in flight, want 20", stats.PeakInFlight)
+	if stats.PeakInFlight > 20 {
+		t.Errorf("%d calls in flight, want at most 20", stats.PeakInFlight)
 	}
 	if got := len(cachetest.Costs(c)); got != 200 {
 		t.Errorf("%d customers have figures, want 200", got)

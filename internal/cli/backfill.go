@@ -62,7 +62,7 @@ func newHistory(fleet []simulator.Customer, instance string, now time.Time, peri
 func snapshotAt(fleet []simulator.Customer, t time.Time) cache.Snapshot {
 	var s cache.Snapshot
 	for _, simulated := range fleet {
-		c := cache.Customer{Customer: simulated.Listed(), Attempted: true, Status: cache.StatusOK}
+		c := cache.Customer{Customer: simulated.Listed(), Status: cache.StatusOK}
 		switch simulated.Answer {
 		case simulator.Usage:
 			summary := simulated.Summary(t)
@@ -74,7 +74,6 @@ func snapshotAt(fleet []simulator.Customer, t time.Time) cache.Snapshot {
 		case simulator.NotFound:
 			c.Status = cache.StatusNotFound
 		}
-		c.Success = c.Status == cache.StatusOK || c.Status == cache.StatusNoUsage
 		s.Customers = append(s.Customers, c)
 	}
 	return s

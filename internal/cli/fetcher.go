@@ -131,7 +131,7 @@ func send(ctx context.Context, queue chan<- chan outcome, next chan outcome) boo
 func (f *fetcher) fetch(ctx context.Context, customer client.Customer) outcome {
 	summary, err := f.source.UsageSummary(ctx, customer.ID)
 	f.failFast.Note(err)
-	row := cache.Customer{Customer: customer, Attempted: true, Success: true}
+	row := cache.Customer{Customer: customer}
 	switch {
 	case client.IsNoUsage(err):
 		row.Status = cache.StatusNoUsage

@@ -159,6 +159,7 @@ func (f *exporterFlags) serve(ctx context.Context, env *environment, cfg client.
 		UsageRecords: f.usageRecords,
 		FullRefresh:  f.fullRefresh,
 		MaxAge:       f.maxAge,
+		Timeout:      cfg.Timeout,
 		Include:      f.include,
 		Exclude:      f.exclude,
 		Shard:        f.shard,

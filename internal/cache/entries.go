@@ -188,55 +188,39 @@ func (t *entries) revalidate(records map[string]*client.UsageRecord, now time.Ti
 	return nil
 }
 
-// pending reports whether a customer has never been fetched.
-func (t *entries) pending() bool {
+// tally is what the last attempts of all customers amount to.
+type tally struct {
+	customers int
+	pending   int     // customers that were never fetched
+	denied    int     // customers denied to the partner, other than by the end of their relationship
+	unknown   int     // pending customers without an error
+	errs      []error // of the customers that failed
+}
+
+// mostDenied reports whether more than half of the customers are denied, of those of
+// which something is known: the user has lost its role then. A customer without usage
+// is not denied.
+func (n tally) mostDenied() bool { return 2*n.denied > n.customers-n.unknown }
+
+func (t *entries) tally() tally {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	n := tally{customers: len(t.byID)}
 	for _, e := range t.byID {
+		switch {
+		case e.err != nil:
+			n.errs = append(n.errs, e.err)
+		case e.status == StatusPending:
+			n.unknown++
+		}
 		if e.status == StatusPending {
-			return true
+			n.pending++
 		}
-	}
-	return false
-}
-
-// denied reports whether more than half of the customers that were fetched are denied
-// to the partner, other than by the end of their relationship: the user has lost its
-// role then. A customer without usage is not denied.
-func (t *entries) denied() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	fetched, denied := 0, 0
-	for _, e := range t.byID {
-		if e.status == StatusPending && e.err == nil {
-			continue
-		}
-		fetched++
 		if client.IsPermission(e.err) && client.ScopeOf(e.err) != client.ScopeCustomer {
-			denied++
+			n.denied++
 		}
 	}
-	return 2*denied > fetched
-}
-
-// errs returns why the last attempt of each failing customer failed.
-func (t *entries) errs() []error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	var errs []error
-	for _, e := range t.byID {
-		if e.err != nil {
-			errs = append(errs, e.err)
-		}
-	}
-	return errs
-}
-
-// count returns how many customers there are.
-func (t *entries) count() int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return len(t.byID)
+	return n
 }
 
 // counters returns how many lookups there were, and how many found a fresh entry.

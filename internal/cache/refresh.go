@@ -2,17 +2,10 @@ package cache
 
 import (
 	"cmp"
-	"context"
-	"fmt"
-	"maps"
-	"runtime"
-	"runtime/debug"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
-	"github.com/go-kit/log"
 	"github.com/go-kit/log/level"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
@@ -64,72 +57,6 @@ func (r *refresh) run() error {
 		r.finish(list.err, attempted, failed)
 	}
 	return nil
-}
-
-// stage is a part of a refresh in a goroutine of its own.
-type stage struct {
-	done chan struct{} // closed at its end
-	err  error         // set by then
-}
-
-func (r *refresh) start(run func() error) *stage {
-	s := &stage{done: make(chan struct{})}
-	go func() {
-		defer close(s.done)
-		s.err = r.guard(run)
-		if r.ctx.Err() == nil {
-			r.failures.count(s.err)
-		}
-	}()
-	return s
-}
-
-// await waits for the end of the stage, for a limited time.
-func (s *stage) await(limit time.Duration) {
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	select {
-	case <-s.done:
-	case <-timer.C:
-	}
-}
-
-// limited returns the context of a stage that sends one request after the other.
-func (r *refresh) limited() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(r.ctx, max(r.cfg.TTL/2, timeouts*r.cfg.Timeout))
-}
-
-// panicError is a panic in a refresh.
-type panicError struct{ value any }
-
-// Error implements error. It quotes only what the runtime states: another value may
-// contain anything.
-func (e *panicError) Error() string {
-	if err, ok := e.value.(runtime.Error); ok {
-		return "panic: " + err.Error()
-	}
-	return fmt.Sprintf("panic: %T", e.value)
-}
-
-// guard runs a part of a refresh, and returns its error or its panic. The first panic of
-// a refresh is logged with its stack, and sets aside the cache file, whose content may
-// be the cause.
-func (r *refresh) guard(run func() error) (err error) {
-	defer func() {
-		value := recover()
-		if value == nil {
-			return
-		}
-		err = &panicError{value}
-		if r.panicked.Swap(true) {
-			return
-		}
-		_ = level.Error(r.cfg.Logger).Log("msg", "a refresh panicked: report it as a bug", "err", err, "stack", string(debug.Stack()))
-		if r.store != nil {
-			r.store.setAside(err)
-		}
-	}()
-	return run()
 }
 
 // listCustomers fetches the list of customers if it is stale. A failure that every
@@ -199,18 +126,16 @@ func (r *refresh) finish(listErr error, attempted, failed int) {
 		r.list.loseToken(now)
 	}
 	listed, _ := r.list.state()
-	pending, denied := r.entries.pending(), r.entries.denied()
-	failure := cmp.Or(stopped, listErr)
-	errs := r.entries.errs()
-	r.failures.log(failure, errs)
-	r.log.end(r.entries.count(), int(r.requests.Load())+attempted, now.Sub(r.began), errs)
+	tally := r.entries.tally()
+	r.failures.log(cmp.Or(stopped, listErr), tally.errs)
+	r.log.end(tally, int(r.requests.Load())+attempted, now.Sub(r.began))
 
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.hold(stopped, now)
-	r.ready = r.ready || listed && !pending
-	r.usageDenied = denied
-	if stopped == nil && (attempted == 0 || attempted > failed) && listed && !denied {
+	r.ready = r.ready || listed && tally.pending == 0
+	r.usageDenied = tally.mostDenied()
+	if stopped == nil && (attempted == 0 || attempted > failed) && listed && !r.usageDenied {
 		r.lastSuccessAt, r.lastDuration = now, now.Sub(r.began)
 	}
 }
@@ -239,73 +164,4 @@ func (c *Cache) release(err error, panicked bool) {
 	if err != nil {
 		c.hold(err, time.Now())
 	}
-}
-
-// quietFor is how long a refresh that ends as the one before is not logged.
-const quietFor = time.Minute
-
-// refreshLog logs what refreshes do. The refresh under way uses it, and nothing else.
-type refreshLog struct {
-	logger log.Logger
-	nobody bool // whether the last list had no customer of the selection
-	// withoutRecords reports whether the last usage records were unusable.
-	withoutRecords bool
-
-	loggedAt time.Time
-	last     string
-}
-
-// end logs the end of a refresh, unless the last line was the same not long ago.
-func (l *refreshLog) end(customers, requests int, took time.Duration, errs []error) {
-	now := time.Now()
-	failures := countReasons(errs)
-	result := fmt.Sprint(customers, failures)
-	if result == l.last && now.Sub(l.loggedAt) < quietFor {
-		return
-	}
-	l.last, l.loggedAt = result, now
-	_ = level.Info(l.logger).Log("msg", "refresh ended", "customers", customers, "requests", requests, "duration", took.Round(time.Millisecond), "failures", failures)
-}
-
-// countReasons returns the number of failures by reason, such as "network:2,server:1".
-func countReasons(errs []error) string {
-	counts := map[client.Reason]int{}
-	for _, err := range errs {
-		counts[client.ReasonOf(err)]++
-	}
-	var parts []string
-	for _, reason := range slices.Sorted(maps.Keys(counts)) {
-		parts = append(parts, fmt.Sprintf("%s:%d", reason, counts[reason]))
-	}
-	return cmp.Or(strings.Join(parts, ","), "none")
-}
-
-// listed logs when a list has no customer of the selection, and not again while that
-// lasts.
-func (l *refreshLog) listed(total, selected int, cfg *Config) {
-	nobody := selected == 0
-	if nobody == l.nobody {
-		return
-	}
-	l.nobody = nobody
-	switch {
-	case !nobody:
-	case total == 0:
-		_ = level.Warn(l.logger).Log("msg", "the partner has no customers")
-	case cfg.Include != nil || cfg.Exclude != nil:
-		_ = level.Warn(l.logger).Log("msg", "the selection matches no customer", "include", cfg.Include, "exclude", cfg.Exclude, "customers", total)
-	}
-}
-
-// records logs when the usage records stop to be usable, and when they are again.
-func (l *refreshLog) records(err error) {
-	if failed := err != nil; failed == l.withoutRecords {
-		return
-	}
-	l.withoutRecords = err != nil
-	if err == nil {
-		_ = level.Info(l.logger).Log("msg", "the usage records can be used again")
-		return
-	}
-	_ = level.Warn(l.logger).Log("msg", "the usage records cannot be used, fetching customer by customer", "reason", client.ReasonOf(err), "err", err)
 }

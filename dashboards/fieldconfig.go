@@ -73,8 +73,7 @@ func (p *Panel) set(key string, value any) *Panel {
 
 func (p *Panel) unit(unit string) *Panel            { return p.set("unit", unit) }
 func (p *Panel) decimals(n int) *Panel              { return p.set("decimals", n) }
-func (p *Panel) min(value float64) *Panel           { return p.set("min", value) }
-func (p *Panel) max(value float64) *Panel           { return p.set("max", value) }
+func (p *Panel) minZero() *Panel                    { return p.set("min", 0) }
 func (p *Panel) noValue(text string) *Panel         { return p.set("noValue", text) }
 func (p *Panel) valueMappings(list []object) *Panel { return p.set("mappings", list) }
 func (p *Panel) dataLinks(links []object) *Panel    { return p.set("links", links) }
@@ -101,8 +100,8 @@ func (p *Panel) override(matcher, options string, properties ...Property) *Panel
 }
 
 // overrideByName sets properties of the field with the name.
-func (p *Panel) overrideByName(name string, properties ...Property) *Panel {
-	return p.override("byName", name, properties...)
+func (p *Panel) overrideByName(name string, properties ...Property) {
+	p.override("byName", name, properties...)
 }
 
 // overrideByQuery sets the colour and further properties of the series that the

@@ -73,10 +73,10 @@ func overviewBudgets() []*Panel {
 	return []*Panel{
 		barGauge("Top customers by share of budget", "The ten customers that have used the largest share of their budget.",
 			instantQuery("sort_desc(topk(10, "+perCustomer(budgetUsedRule)+"))", "{{customer_name}}")).
-			percent().thresholds(budgetThresholds()).noValue("no budget").min(0).dataLinks(customerLink(barURL)),
+			percent().thresholds(budgetThresholds()).noValue("no budget").minZero().dataLinks(customerLink(barURL)),
 		barGauge("Top customers by forecast share of budget", "The ten customers whose forecast cost at the end of the billing period is the largest share of their budget.",
 			instantQuery("sort_desc(topk(10, "+forecastShare()+"))", "{{customer_name}}")).
-			percent().thresholds(forecastThresholds()).noValue("no forecast").min(0).dataLinks(customerLink(barURL)),
+			percent().thresholds(forecastThresholds()).noValue("no forecast").minZero().dataLinks(customerLink(barURL)),
 	}
 }
 

@@ -19,7 +19,7 @@ func newPanel(kind, title, description string, options, custom object, targets [
 
 // refID returns the letter by which overrides and transformations refer to the
 // query with the index.
-func refID(index int) string { return string(rune('A' + index)) }
+func refID(index int) string { return "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[index : index+1] }
 
 // instantQuery evaluates the expression at the end of the time range.
 func instantQuery(expr, legend string) Target {

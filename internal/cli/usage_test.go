@@ -71,14 +71,7 @@ func checkRun(t *testing.T, args []string, wantStatus int, wantOut, wantErr stri
 }
 
 func TestUsageTable(t *testing.T) {
-	const want = `NAME              ID  CURRENCY       COST      BUDGET  USED        FORECAST  FROM        TO          MODIFIED
-Contoso           c0  EUR         1500.50     1000.00  150% over    1500.50  2020-01-01  2020-01-31  2020-01-31
-Ärger & Söhne     c1  EUR          -20.25           -  -             -20.25  2020-01-05  2020-02-04  -
-株式会社ひまわり  c2  JPY       250000.00  1000000.00   25%       250000.00  2020-01-01  2020-01-31  -
-Fabrikam          c3  -                 -           -  no usage           -  -           -           -
-Adventure Works   c4  EUR           99.99        0.00  - over             -  -           -           -
-`
-	checkRun(t, spenders(t).flags("usage"), 0, want, "")
+	checkTranscript(t, spenders(t).flags("usage")...)
 }
 
 // Customers are sorted by name as in a telephone book, by amounts within their
@@ -154,18 +147,8 @@ a-b,Contoso,ok,EUR,1,,,,,,,,NOW
 var fetchedNow = regexp.MustCompile(`\b20[2-9]\d-\d\d-\d\dT\d\d:\d\d:\d\dZ("?\}|\n)`)
 
 func TestUsageJSON(t *testing.T) {
-	_, stdout, _ := clitest.Run(t, spenders(t).flags("usage", "--output=json")...)
-	const want = `[
-  {"customer_id": "c0", "customer_name": "Contoso", "status": "ok", "currency": "EUR", "total_cost": 1500.5, "total_cost_usd": 1600, "budget": 1000, "budget_used": 1.5005, "forecast": 1500.5, "billing_period_start": "2020-01-01T00:00:00Z", "billing_period_end": "2020-02-01T00:00:00Z", "last_modified": "2020-01-31T08:00:00Z", "fetched": "NOW"},
-  {"customer_id": "c1", "customer_name": "Ärger & Söhne", "status": "ok", "currency": "EUR", "total_cost": -20.25, "total_cost_usd": null, "budget": null, "budget_used": null, "forecast": -20.25, "billing_period_start": "2020-01-05T07:00:00Z", "billing_period_end": "2020-02-05T07:00:00Z", "last_modified": null, "fetched": "NOW"},
-  {"customer_id": "c2", "customer_name": "株式会社ひまわり", "status": "ok", "currency": "JPY", "total_cost": 250000, "total_cost_usd": null, "budget": 1000000, "budget_used": 0.25, "forecast": 250000, "billing_period_start": "2020-01-01T00:00:00Z", "billing_period_end": "2020-02-01T00:00:00Z", "last_modified": null, "fetched": "NOW"},
-  {"customer_id": "c3", "customer_name": "Fabrikam", "status": "no_usage", "currency": "", "total_cost": null, "total_cost_usd": null, "budget": null, "budget_used": null, "forecast": null, "billing_period_start": null, "billing_period_end": null, "last_modified": null, "fetched": null},
-  {"customer_id": "c4", "customer_name": "Adventure Works", "status": "ok", "currency": "EUR", "total_cost": 99.994, "total_cost_usd": null, "budget": 0, "budget_used": null, "forecast": null, "billing_period_start": null, "billing_period_end": null, "last_modified": null, "fetched": "NOW"}
-]
-`
-	if diff := cmp.Diff(want, fetchedNow.ReplaceAllString(stdout, "NOW$1")); diff != "" {
-		t.Error(diff)
-	}
+	status, stdout, stderr := clitest.Run(t, spenders(t).flags("usage", "--output=json")...)
+	checkGolden(t, status, stdout, stderr)
 	var rows []map[string]any
 	if err := json.Unmarshal([]byte(stdout), &rows); err != nil || len(rows) != 5 || len(rows[3]) != 13 {
 		t.Errorf("It does not read as five objects: %v, %v", rows, err)
@@ -176,18 +159,8 @@ func TestUsageJSON(t *testing.T) {
 func TestUsageCSV(t *testing.T) {
 	p := spenders(t)
 	p.on(listPath, listsAny(t, `=HYPERLINK("x"), "y"`, "-1", "two\nlines", "\u001b[2J", "plain"))
-	_, stdout, _ := clitest.Run(t, p.flags("usage", "--output=csv")...)
-	const want = `customer_id,customer_name,status,currency,total_cost,total_cost_usd,budget,budget_used,forecast,billing_period_start,billing_period_end,last_modified,fetched
-c0,"'=HYPERLINK(""x""), ""y""",ok,EUR,1500.5,1600,1000,1.5005,1500.5,2020-01-01T00:00:00Z,2020-02-01T00:00:00Z,2020-01-31T08:00:00Z,NOW
-c1,'-1,ok,EUR,-20.25,,,,-20.25,2020-01-05T07:00:00Z,2020-02-05T07:00:00Z,,NOW
-c2,"two
-lines",ok,JPY,250000,,1000000,0.25,250000,2020-01-01T00:00:00Z,2020-02-01T00:00:00Z,,NOW
-c3,` + "\uFFFD" + `[2J,no_usage,,,,,,,,,,
-c4,plain,ok,EUR,99.994,,0,,,,,,NOW
-`
-	if diff := cmp.Diff(want, fetchedNow.ReplaceAllString(stdout, "NOW$1")); diff != "" {
-		t.Error(diff)
-	}
+	status, stdout, stderr := clitest.Run(t, p.flags("usage", "--output=csv")...)
+	checkGolden(t, status, stdout, stderr)
 	if rows, err := csv.NewReader(strings.NewReader(stdout)).ReadAll(); err != nil || len(rows) != 6 {
 		t.Errorf("It does not read as six lines: %v", err)
 	}
@@ -215,28 +188,13 @@ func TestUsageFailsInPart(t *testing.T) {
 	p.on("/v1/customers/c0/usagesummary", faults(403, "20002", "No relationship."))
 	p.on("/v1/customers/c1/usagesummary", says(403, `{"code":"20002","description":"No\u001b[31m relationship."}`))
 	p.on("/v1/customers/c4/usagesummary", faults(404, "60003", "Not found."))
-	checkRun(t, p.flags("usage"), 1, `NAME              ID  CURRENCY       COST      BUDGET  USED       FORECAST  FROM        TO          MODIFIED
-株式会社ひまわり  c2  JPY       250000.00  1000000.00   25%      250000.00  2020-01-01  2020-01-31  -
-Fabrikam          c3  -                 -           -  no usage          -  -           -           -
-`, `azure_csp_exporter: failed (permission): "Contoso": usagesummary of customer "c0": HTTP 403: code 20002: No relationship. (request 11111111-1111-4111-8111-111111111111, correlation 22222222-2222-4222-8222-222222222222)
-azure_csp_exporter: failed (permission): "Ärger \x1b[31m": usagesummary of customer "c1": HTTP 403: code 20002: No[31m relationship. (request 11111111-1111-4111-8111-111111111111, correlation 22222222-2222-4222-8222-222222222222)
-azure_csp_exporter: failed (client): "Adventure Works": usagesummary of customer "c4": HTTP 404: code 60003: Not found. (request 11111111-1111-4111-8111-111111111111, correlation 22222222-2222-4222-8222-222222222222)
-azure_csp_exporter: hint: the customer has ended the relationship, or not yet accepted it: renew it in Partner Center, or exclude the customer
-azure_csp_exporter: hint: the customer may have left or never bought anything: look it up in Partner Center, or exclude it
-azure_csp_exporter: error: incomplete: 3 failures
-`)
+	checkTranscript(t, p.flags("usage")...)
 }
 
 func TestUsageOfAnUnknownCustomer(t *testing.T) {
 	p := spenders(t)
 	p.on("/v1/customers/nobody/usagesummary", faults(404, "60003", "The tenant is not found."))
-	checkRun(t, p.flags("usage", "nobody", "c3", "--output=json"), 1, `[
-  {"customer_id": "c3", "customer_name": "", "status": "no_usage", "currency": "", "total_cost": null, "total_cost_usd": null, "budget": null, "budget_used": null, "forecast": null, "billing_period_start": null, "billing_period_end": null, "last_modified": null, "fetched": null}
-]
-`, `azure_csp_exporter: failed (client): usagesummary of customer "nobody": HTTP 404: code 60003: The tenant is not found. (request 11111111-1111-4111-8111-111111111111, correlation 22222222-2222-4222-8222-222222222222)
-azure_csp_exporter: hint: the customer may have left or never bought anything: look it up in Partner Center, or exclude it
-azure_csp_exporter: error: incomplete: 1 failure
-`)
+	checkTranscript(t, p.flags("usage", "nobody", "c3", "--output=json")...)
 }
 
 // A list that breaks off has the usage of those shown who were listed.

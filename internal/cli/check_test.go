@@ -37,6 +37,7 @@ func lists(names ...string) http.HandlerFunc {
 // The report names every step, what failed, and what to do about it. A step that
 // needs one which failed is not tried.
 func TestCheckReports(t *testing.T) {
+	t.Parallel()
 	noUsage := faults(400, "3000", "Customer does not have usage data.")
 	tests := map[string]map[string]http.HandlerFunc{
 		"everything is in order": {
@@ -83,6 +84,7 @@ func TestCheckReports(t *testing.T) {
 
 // What was refused as too much is told, and so is what is left.
 func TestCheckWhenThrottled(t *testing.T) {
+	t.Parallel()
 	p := newPartner(t)
 	p.on(listPath, lists("A"))
 	refused := false
@@ -103,6 +105,7 @@ func TestCheckWhenThrottled(t *testing.T) {
 // Ctrl-C is reported as such, not as the failure that it causes, and nothing after
 // it is tried.
 func TestCheckIsInterrupted(t *testing.T) {
+	t.Parallel()
 	for step, test := range map[string]struct{ path, want string }{
 		"token":     {tokenPath, "stop  token      interrupted\n"},
 		"customers": {listPath, "stop  mfa        interrupted\n"}, // The MFA check lists customers too.
@@ -110,6 +113,7 @@ func TestCheckIsInterrupted(t *testing.T) {
 		"budgets":   {recordsPath, "stop  budgets    interrupted\n"},
 	} {
 		t.Run(step, func(t *testing.T) {
+			t.Parallel()
 			p := newPartner(t)
 			p.on(listPath, lists("Contoso"))
 			p.on("/v1/customers/c0/usagesummary", says(200, `{"totalCost":1,"currencyCode":"EUR"}`))

@@ -15,6 +15,7 @@ import (
 // that names the flag, before anybody is called: the partner fails the test when
 // it is.
 func TestWrongFlagsAreNamed(t *testing.T) {
+	t.Parallel()
 	aFile := clitest.Write(t, "not a folder")
 	nowhere := filepath.Join(filepath.Dir(aFile), "missing")
 	taken, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")

@@ -114,6 +114,7 @@ func usageOn(t *testing.T, columns uint16) string {
 // A bar shows how far it is, if the standard error is a terminal, and is gone at
 // the end. The standard output stays clean.
 func TestProgressOnATerminal(t *testing.T) {
+	t.Parallel()
 	sim := simulator.New(simulator.Config{Customers: clitest.Billed(40)})
 	sim.SetFaults(simulator.Faults{Latency: 50 * time.Millisecond})
 	tty, seen := terminal(t, 60)
@@ -136,6 +137,7 @@ func TestProgressOnATerminal(t *testing.T) {
 
 // Neither bars nor colours go to a file or a pipe, nor a bar between rows.
 func TestNoProgress(t *testing.T) {
+	t.Parallel()
 	sim := simulator.New(simulator.Config{Customers: clitest.Billed(20)})
 	sim.SetFaults(simulator.Faults{Latency: 50 * time.Millisecond})
 	args := simulated(t, sim, "usage", "--output=csv", "--api.concurrency=1")

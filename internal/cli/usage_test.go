@@ -77,6 +77,7 @@ func TestUsageTable(t *testing.T) {
 // Customers are sorted by name as in a telephone book, by amounts within their
 // currency, and by share across currencies. Who has no figure comes last.
 func TestUsageSort(t *testing.T) {
+	t.Parallel()
 	for order, want := range map[string]string{
 		"":            "c0 c1 c2 c3 c4",
 		"name":        "c4 c1 c0 c3 c2",
@@ -222,6 +223,7 @@ Fabrikam  c3  -       -
 
 // Where everybody would fail, not everybody is asked for.
 func TestUsageGivesUp(t *testing.T) {
+	t.Parallel()
 	const customers = 200
 	sim := simulator.New(simulator.Config{Customers: simulator.Fleet(customers)})
 	refuse := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -256,6 +258,7 @@ azure_csp_exporter: error: incomplete: 1 failure
 // Rows are printed as they arrive, in the order of the list, and no more calls
 // are in flight than configured.
 func TestUsageStreams(t *testing.T) {
+	t.Parallel()
 	const concurrency = 4
 	sim := simulator.New(simulator.Config{Customers: clitest.Billed(60)})
 	sim.SetFaults(simulator.Faults{Latency: 20 * time.Millisecond}) // Calls overlap.

@@ -63,6 +63,9 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	env := &environment{stdout: stdout, stderr: stderr, logger: logs.logger(stderr)}
 	if err := commands[selected].run(ctx, env); err != nil {
+		if errors.Is(err, context.Canceled) {
+			err = errInterrupted
+		}
 		if !errors.Is(err, syscall.EPIPE) { // The reader closed the pipe.
 			complain(stderr, err)
 		}

@@ -4,6 +4,7 @@ package backfill
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -42,9 +43,10 @@ func ParsePeriod(text string) (time.Duration, error) {
 }
 
 // Write writes the history of a fleet in the period that ends now, as OpenMetrics. The
-// label instance of its series has the given value.
-func Write(w io.Writer, fleet []simulator.Customer, instance string, now time.Time, period time.Duration) error {
-	return newHistory(fleet, instance, now, period).write(w)
+// label instance of its series has the given value. It ends early with the error of
+// the context.
+func Write(ctx context.Context, w io.Writer, fleet []simulator.Customer, instance string, now time.Time, period time.Duration) error {
+	return newHistory(fleet, instance, now, period).write(ctx, w)
 }
 
 // history holds the samples that Prometheus would have scraped from the demo.
@@ -89,11 +91,11 @@ func snapshotAt(fleet []simulator.Customer, t time.Time) cache.Snapshot {
 
 // write writes the history as OpenMetrics, grouped by family and series as the
 // format requires.
-func (h *history) write(w io.Writer) error {
+func (h *history) write(ctx context.Context, w io.Writer) error {
 	buffered := bufio.NewWriter(w)
 	encoder := expfmt.NewEncoder(buffered, expfmt.NewFormat(expfmt.TypeOpenMetrics))
 	for i := range collector.Collectors(h.snapshots[0].Customers) {
-		family, err := h.family(i)
+		family, err := h.family(ctx, i)
 		if err != nil {
 			return err
 		}
@@ -110,9 +112,12 @@ func (h *history) write(w io.Writer) error {
 }
 
 // family returns the i-th family with its samples of all times.
-func (h *history) family(i int) (*dto.MetricFamily, error) {
+func (h *history) family(ctx context.Context, i int) (*dto.MetricFamily, error) {
 	var all *dto.MetricFamily
 	for n := range h.snapshots {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		registry := prometheus.NewRegistry()
 		if err := registry.Register(collector.Collectors(h.snapshots[n].Customers)[i]); err != nil {
 			return nil, err

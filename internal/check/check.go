@@ -117,7 +117,7 @@ func (e *examination) run(ctx context.Context) {
 		e.throttle()
 		return
 	}
-	e.report.OK("customers", fmt.Sprintf("Partner Center lists %d customers", len(customers)))
+	e.report.OK("customers", "Partner Center lists "+counted(len(customers)))
 	if !e.usage(ctx, customers) {
 		e.report.skip("budgets", "throttle")
 		return
@@ -182,7 +182,7 @@ func (e *examination) usage(ctx context.Context, customers []client.Customer) bo
 	case found != "":
 		e.report.OK("usage", found)
 	case without > 0 || err == nil:
-		e.report.note("usage", fmt.Sprintf("none of the first %d customers has usage", len(probed)))
+		e.report.note("usage", "no usage; checked "+counted(len(probed)))
 	default:
 		e.report.Fail(ctx, "usage", err)
 	}
@@ -206,6 +206,14 @@ func (e *examination) firstUsage(ctx context.Context, customers []client.Custome
 		}
 	}
 	return "", without, last
+}
+
+// counted returns a number of customers in words.
+func counted(customers int) string {
+	if customers == 1 {
+		return "1 customer"
+	}
+	return fmt.Sprintf("%d customers", customers)
 }
 
 // budgets counts the customers with a budget. The exporter works without the usage

@@ -40,7 +40,7 @@ func newDemo(to *kingpin.CmdClause) *demoCommand {
 
 func (d *demoCommand) run(ctx context.Context, env *environment) (err error) {
 	if d.backfill > 0 {
-		return backfill.Write(env.stdout, simulator.Fleet(demoCustomers), (*d.exporter.web.WebListenAddresses)[0], time.Now(), d.backfill)
+		return backfill.Write(ctx, env.stdout, simulator.Fleet(demoCustomers), (*d.exporter.web.WebListenAddresses)[0], time.Now(), d.backfill)
 	}
 	folder, err := os.MkdirTemp("", name+"-demo-")
 	if err != nil {

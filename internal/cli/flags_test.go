@@ -110,6 +110,9 @@ func TestWrongCombinationsExitWith2(t *testing.T) {
 		} {
 			checkRun(t, append(slices.Clone(args), more), 2, "", "azure_csp_exporter: error: "+want+", see --help\n")
 		}
+		args = with(args, "--partner.refresh-token-file", "/x/token")
+		checkRun(t, append(args, "--partner.bootstrap-refresh-token-file=/x/y/../token"), 2, "",
+			"azure_csp_exporter: error: --partner.bootstrap-refresh-token-file and --partner.refresh-token-file name the same file, see --help\n")
 	}
 	checkRun(t, newPartner(t).flags("serve", "--shard=2", "--total-shards=2"), 2, "",
 		"azure_csp_exporter: error: --shard: 2 must be less than --total-shards (2), see --help\n")

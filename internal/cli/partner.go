@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -57,6 +58,17 @@ func (f *partnerFlags) check() error {
 		return errors.New("--partner.client-secret-file and --partner.certificate-file cannot be combined")
 	case f.keyFile != "" && f.certificateFile == "":
 		return errors.New("--partner.certificate-key-file needs --partner.certificate-file")
+	}
+	return f.checkOverlap()
+}
+
+// checkOverlap rejects flags that name one file twice, since the refresh token file is
+// replaced. [client.Config.CheckFiles] also finds two names of one file.
+func (f *partnerFlags) checkOverlap() error {
+	for _, file := range f.uncheckedConfig().SecretFiles() {
+		if file.Field != "RefreshTokenFile" && filepath.Clean(file.Path) == filepath.Clean(f.refreshTokenFile) {
+			return fmt.Errorf("%s and %s name the same file", fileFlags[file.Field], fileFlags["RefreshTokenFile"])
+		}
 	}
 	return nil
 }

@@ -221,8 +221,8 @@ func (c *Cache) countLookups() {
 	}
 }
 
-// selects reports whether the customer is in the selection and the shard.
-func (cfg *Config) selects(customer client.Customer) bool {
+// Selects reports whether the customer is in the selection and the shard.
+func (cfg *Config) Selects(customer client.Customer) bool {
 	matches := func(re *regexp.Regexp) bool {
 		return re.MatchString(client.CanonicalID(customer.ID)) || re.MatchString(customer.Name) || re.MatchString(customer.Domain)
 	}

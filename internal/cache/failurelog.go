@@ -49,13 +49,13 @@ func (c *Cache) logCause(cause cause) {
 func (c *Cache) currentCauses() map[string]cause {
 	causes := map[string]cause{}
 	if c.failure != nil {
-		causes[causeKey(c.failure)] = cause{err: c.failure, partnerWide: true}
+		causes[CauseKey(c.failure)] = cause{err: c.failure, partnerWide: true}
 	}
 	for _, e := range c.entries {
 		if e.err == nil {
 			continue
 		}
-		key := causeKey(e.err)
+		key := CauseKey(e.err)
 		known, ok := causes[key]
 		if !ok {
 			known.err = e.err
@@ -66,8 +66,9 @@ func (c *Cache) currentCauses() map[string]cause {
 	return causes
 }
 
-// causeKey leaves out what differs from call to call.
-func causeKey(err error) string {
+// CauseKey returns what failures of the same cause have in common. It leaves out what
+// differs from request to request.
+func CauseKey(err error) string {
 	e, ok := errors.AsType[*client.Error](err)
 	if !ok {
 		return err.Error()

@@ -187,7 +187,7 @@ func (c *Cache) merge(page []client.Customer, listed map[string]bool) []*entry {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, customer := range page {
-		if !c.cfg.selects(customer) {
+		if !c.cfg.Selects(customer) {
 			continue
 		}
 		customer.Name, customer.Domain, customer.Relationship = clean(customer.Name), clean(customer.Domain), clean(customer.Relationship)

@@ -204,7 +204,7 @@ func (c *Cache) restore(s *saved, now time.Time) {
 		c.listDueAt, c.ready = now, false // Others may be wanted who are not in the file.
 	}
 	for _, saved := range s.Customers {
-		if !c.cfg.selects(saved.Customer) {
+		if !c.cfg.Selects(saved.Customer) {
 			continue
 		}
 		c.entries[client.CanonicalID(saved.Customer.ID)] = &entry{

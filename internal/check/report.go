@@ -20,7 +20,7 @@ type Report struct {
 
 // NewReport returns a report without lines.
 func NewReport(w io.Writer) *Report {
-	return &Report{w: w, terminal: output.ScreenOf(w).Width > 0}
+	return &Report{w: w, terminal: output.ScreenOf(w).Escapes}
 }
 
 // Err returns [ErrFailed] if a step failed.

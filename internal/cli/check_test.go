@@ -34,6 +34,13 @@ func lists(names ...string) http.HandlerFunc {
 	return says(http.StatusOK, fmt.Sprintf(`{"totalCount":%d,"items":[%s],"links":{}}`, len(items), strings.Join(items, ",")), "isMfaCompliant: true")
 }
 
+// dated responds with a body and the time of a clock that is ahead.
+func dated(ahead time.Duration, body string, headers ...string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		says(http.StatusOK, body, append(headers, "Date: "+time.Now().Add(ahead).UTC().Format(http.TimeFormat))...)(w, r)
+	}
+}
+
 // The report names every step, what failed, and what to do about it. A step that
 // needs one which failed is not tried.
 func TestCheckReports(t *testing.T) {
@@ -64,9 +71,8 @@ func TestCheckReports(t *testing.T) {
 		"all customers are inaccessible": {listPath: lists("A"), "/v1/customers/c0/usagesummary": faults(403, "20002", "No relationship.")},
 		"there are no customers":         {listPath: lists()},
 		"the clock is slow and the records are denied": {
-			listPath: says(200, `{"items":[{"id":"c0"}]}`, "isMfaCompliant: true", "Date: "+time.Now().Add(10*time.Minute).UTC().Format(http.TimeFormat)),
-			tokenPath: says(200, `{"access_token":"fake-access-0","refresh_token":"fake-refresh-1","token_type":"Bearer","expires_in":3599}`,
-				"Date: "+time.Now().Add(10*time.Minute+30*time.Second).UTC().Format(http.TimeFormat)),
+			listPath:                        dated(10*time.Minute, `{"items":[{"id":"c0"}]}`, "isMfaCompliant: true"),
+			tokenPath:                       dated(10*time.Minute+30*time.Second, `{"access_token":"fake-access-0","refresh_token":"fake-refresh-1","token_type":"Bearer","expires_in":3599}`),
 			"/v1/customers/c0/usagesummary": says(200, `{"totalCost":1,"currencyCode":"EUR"}`),
 			recordsPath:                     faults(403, "900150", "The supplied role does not have the rights."),
 		},

@@ -125,7 +125,7 @@ func TestFlagsFromAFile(t *testing.T) {
 	args := spenders(t).flags("usage")
 	file := clitest.Write(t, "# the partner\n"+strings.Join(args[1:], "\n")+"\n")
 	status, stdout, stderr := clitest.Run(t, "usage", "@"+file, "--output=csv", "c4")
-	if status != 0 || stderr != "" || !strings.Contains(stdout, "c4,,ok,EUR,99.994") {
+	if status != 0 || stderr != "" || !strings.Contains(stdout, "c4,Adventure Works,ok,EUR,99.994") {
 		t.Errorf("It ended with status %d and said %q and %q", status, stdout, stderr)
 	}
 }

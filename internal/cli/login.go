@@ -43,7 +43,7 @@ func (l *loginCommand) run(ctx context.Context, env *environment) error {
 }
 
 func signIn(ctx context.Context, cfg client.Config, stdout io.Writer) error {
-	p := &prompt{w: stdout, terminal: output.ScreenOf(stdout).Width > 0}
+	p := &prompt{w: stdout, terminal: output.ScreenOf(stdout).Escapes}
 	defer p.end()
 	return client.SignIn(ctx, cfg, p.show)
 }

@@ -69,6 +69,14 @@ func (r *Report) fail(step, text, hint string) {
 	}
 }
 
+// FailFiles reports that the files cannot be used, so that no other step is possible.
+// It returns [ErrFailed].
+func (r *Report) FailFiles(err error) error {
+	r.Fail(context.Background(), "files", err)
+	r.skip("token", "clock", "mfa", "customers", "role", "usage", "budgets", "throttle")
+	return ErrFailed
+}
+
 func (r *Report) skip(steps ...string) {
 	for _, step := range steps {
 		r.line("skip", step, "skipped because of the failure above")

@@ -19,10 +19,11 @@ func newCheck(to *kingpin.CmdClause) *checkCommand {
 }
 
 func (c *checkCommand) run(ctx context.Context, env *environment) error {
+	report := check.NewReport(env.stdout)
 	cfg, err := c.partner.config()
 	if err != nil {
-		return err
+		return report.FailFiles(err)
 	}
 	cfg.Logger = env.logger
-	return check.Run(ctx, cfg, check.NewReport(env.stdout))
+	return check.Run(ctx, cfg, report)
 }

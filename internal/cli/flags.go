@@ -133,6 +133,12 @@ func baseURL(text string) (string, error) {
 	return u.String(), nil
 }
 
+// apiURL parses the URL of the API. The client adds the version to it.
+func apiURL(text string) (string, error) {
+	base, err := baseURL(text)
+	return strings.TrimSuffix(base, "/v1"), err
+}
+
 // word parses a GUID or domain, which needs no escaping in a URL.
 func word(text string) (string, error) {
 	if !regexp.MustCompile(`^[\w.-]+$`).MatchString(text) {

@@ -77,12 +77,21 @@ func (cmd *usageCommand) check() error {
 	case cmd.fromCache:
 		return nil
 	}
+	return cmd.checkRequired()
+}
+
+// checkRequired rejects a command line without the flags that every request needs.
+func (cmd *usageCommand) checkRequired() error {
+	var missing []string
 	for _, flag := range cmd.required {
 		if model := flag.Model(); model.Value.String() == "" {
-			return fmt.Errorf("required flag --%s not provided (only --from-cache works without it)", model.Name)
+			missing = append(missing, model.Name)
 		}
 	}
-	return nil
+	if len(missing) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w (only --from-cache works without)", missingFlags(missing))
 }
 
 func (cmd *usageCommand) run(ctx context.Context, env *environment) error {

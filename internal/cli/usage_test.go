@@ -234,7 +234,7 @@ func TestListBreaksOff(t *testing.T) {
 		says(200, `{"items":[{"id":"c3","companyProfile":{"companyName":"Fabrikam"}}],"continuationToken":"more"}`)(w, r)
 	})
 	const wantErr = `azure_csp_exporter: failed (permission): customers: HTTP 403: code 900150: No. (request 11111111-1111-4111-8111-111111111111, correlation 22222222-2222-4222-8222-222222222222)
-azure_csp_exporter: hint: give the user who signed in the Admin agent role in Partner Center, then sign in again
+azure_csp_exporter: hint: give the user who signed in the Admin agent role in Partner Center, then run azure_csp_exporter login with the same flags
 azure_csp_exporter: error: incomplete: 1 failure
 `
 	checkRun(t, p.flags("usage"), 1, `NAME      ID  CURRENCY  COST  BUDGET  USED      FORECAST  FROM  TO  MODIFIED

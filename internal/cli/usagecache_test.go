@@ -122,9 +122,10 @@ func TestUsageIsAskedForWrongly(t *testing.T) {
 		args []string
 		want string
 	}{
-		"no tenant":        {without("--partner.tenant-id"), "required flag --partner.tenant-id not provided (only --from-cache works without it)"},
-		"no client":        {without("--partner.client-id"), "required flag --partner.client-id not provided (only --from-cache works without it)"},
-		"no token":         {without("--partner.refresh-token-file"), "required flag --partner.refresh-token-file not provided (only --from-cache works without it)"},
+		"no tenant":        {without("--partner.tenant-id"), "required flag --partner.tenant-id not provided (only --from-cache works without)"},
+		"no client":        {without("--partner.client-id"), "required flag --partner.client-id not provided (only --from-cache works without)"},
+		"no token":         {without("--partner.refresh-token-file"), "required flag --partner.refresh-token-file not provided (only --from-cache works without)"},
+		"no flags":         {[]string{"usage"}, "required flags --partner.tenant-id, --partner.client-id, --partner.refresh-token-file not provided (only --from-cache works without)"},
 		"no file":          {[]string{"usage", "--from-cache"}, "--from-cache needs --cache.file"},
 		"only a file":      {partner.flags("usage", "--cache.file=x"), "--cache.file needs --from-cache"},
 		"two shares":       {partner.flags("usage", "--over=80%", "--over-budget"), "--over and --over-budget cannot be combined"},

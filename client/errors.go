@@ -132,7 +132,7 @@ func (e *Error) Hint() string {
 
 const (
 	hintNotFound  = "the customer may have left or never bought anything: look it up in Partner Center, or exclude it"
-	hintGrantRole = "give the user who signed in the Admin agent role in Partner Center, then sign in again"
+	hintGrantRole = "give the user who signed in the Admin agent role in Partner Center, then " + entra.HintLogin
 )
 
 var hintsByCode = map[string]string{

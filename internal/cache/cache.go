@@ -177,8 +177,8 @@ func (c *Cache) isDue(now time.Time) bool {
 	return !now.Before(c.heldUntil) && (c.list.isDue(now) || c.entries.isDue(now))
 }
 
-// matches reports whether the customer is in the selection.
-func (cfg *Config) matches(customer client.Customer) bool {
+// Selects reports whether the customer is in the selection. The shard does not matter.
+func (cfg *Config) Selects(customer client.Customer) bool {
 	matches := func(re *regexp.Regexp) bool {
 		return re.MatchString(client.CanonicalID(customer.ID)) || re.MatchString(customer.Name) || re.MatchString(customer.Domain)
 	}

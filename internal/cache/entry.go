@@ -112,7 +112,7 @@ func (e *entry) succeeded(status Status, figures *client.UsageSummary, now time.
 }
 
 // failed takes over a failure to fetch this customer's usage.
-func (e *entry) failed(err error) { e.err, e.status = err, failureStatus(err) }
+func (e *entry) failed(err error) { e.err, e.status = err, FailureStatus(err) }
 
 // skip records why the customer was not fetched. A customer that was never fetched
 // stays pending.
@@ -148,7 +148,8 @@ func jitter(bound time.Duration) time.Duration {
 	return rand.N(bound + 1) //nolint:gosec // A refresh time need not be unpredictable.
 }
 
-func failureStatus(err error) Status {
+// FailureStatus returns the status of a customer whose last attempt failed.
+func FailureStatus(err error) Status {
 	switch {
 	case client.IsNoAccess(err):
 		return StatusNoAccess

@@ -82,10 +82,10 @@ func (f *failures) logCause(cause cause) {
 func causesOf(refresh error, customers []error) map[string]cause {
 	causes := map[string]cause{}
 	if refresh != nil {
-		causes[causeKey(refresh)] = cause{err: refresh, partnerWide: true}
+		causes[CauseKey(refresh)] = cause{err: refresh, partnerWide: true}
 	}
 	for _, err := range customers {
-		key := causeKey(err)
+		key := CauseKey(err)
 		known, ok := causes[key]
 		if !ok {
 			known.err = err
@@ -96,8 +96,9 @@ func causesOf(refresh error, customers []error) map[string]cause {
 	return causes
 }
 
-// causeKey leaves out what differs from request to request.
-func causeKey(err error) string {
+// CauseKey returns what failures of the same cause have in common. It leaves out what
+// differs from request to request.
+func CauseKey(err error) string {
 	e, ok := errors.AsType[*client.Error](err)
 	if !ok {
 		return err.Error()

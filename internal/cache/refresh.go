@@ -94,7 +94,7 @@ func (r *refresh) readList() error {
 			return err
 		}
 		total += len(page)
-		page = slices.DeleteFunc(page, func(c client.Customer) bool { return !r.cfg.matches(c) })
+		page = slices.DeleteFunc(page, func(c client.Customer) bool { return !r.cfg.Selects(c) })
 		matched += len(page)
 		page = slices.DeleteFunc(page, func(c client.Customer) bool { return !r.cfg.Shard.owns(c.ID) })
 		for _, customer := range page {

@@ -197,7 +197,7 @@ func (c *Cache) restore(s *saved, now time.Time) {
 		c.ready = false // Customers may be selected that are not in the file.
 	}
 	for _, saved := range s.Customers {
-		if c.cfg.matches(saved.Customer) && c.cfg.Shard.owns(saved.Customer.ID) {
+		if c.cfg.Selects(saved.Customer) && c.cfg.Shard.owns(saved.Customer.ID) {
 			c.entries.restore(saved, now)
 		}
 	}

@@ -5,11 +5,10 @@ import (
 	"context"
 
 	"github.com/alecthomas/kingpin/v2"
-	"golang.org/x/text/collate"
-	"golang.org/x/text/language"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/output"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/usage"
 )
 
 // customersCommand lists the customers.
@@ -36,10 +35,7 @@ func (cmd *customersCommand) run(ctx context.Context, env *environment) error {
 	failed := &failures{w: env.stderr}
 	listed, selected := 0, 0
 	for page, err := range c.CustomerPages(ctx) {
-		if ctx.Err() != nil {
-			return errInterrupted
-		}
-		if err != nil {
+		if err != nil && ctx.Err() == nil {
 			failed.add("", err)
 		}
 		added, err := cmd.add(page, rows)
@@ -51,16 +47,19 @@ func (cmd *customersCommand) run(ctx context.Context, env *environment) error {
 	if err := rows.Close(); err != nil {
 		return err
 	}
-	if failed.count == 0 {
+	if failed.count == 0 && ctx.Err() == nil {
 		cmd.output.noteEmpty(env, listed, selected)
 	}
-	return failed.result()
+	if err := failed.result(); ctx.Err() == nil {
+		return err
+	}
+	return errInterrupted
 }
 
 // add prints the selected customers of a page, and returns their number.
 func (cmd *customersCommand) add(page []client.Customer, rows output.Writer[client.Customer]) (added int, err error) {
 	for _, customer := range page {
-		if !cmd.output.selects(customer.Name) {
+		if !cmd.output.selects(customer) {
 			continue
 		}
 		if err := rows.Add(customer); err != nil {
@@ -73,13 +72,13 @@ func (cmd *customersCommand) add(page []client.Customer, rows output.Writer[clie
 
 func customerListing() output.Listing[client.Customer] {
 	text := func(value func(client.Customer) string) func(client.Customer, output.Screen) string {
-		return func(c client.Customer, _ output.Screen) string { return orDash(value(c)) }
+		return func(c client.Customer, _ output.Screen) string { return output.OrDash(value(c)) }
 	}
 	id := func(c client.Customer) string { return client.CanonicalID(c.ID) }
 	title := func(c client.Customer) string { return c.Name }
 	domain := func(c client.Customer) string { return c.Domain }
 	relationship := func(c client.Customer) string { return c.Relationship }
-	byName := nameOrder()
+	byName := usage.NameOrder()
 	return output.Listing[client.Customer]{
 		Columns: []output.Column[client.Customer]{
 			{Head: "NAME", Cell: text(title)},
@@ -98,21 +97,4 @@ func customerListing() output.Listing[client.Customer] {
 			"domain": func(a, b client.Customer) int { return cmp.Or(cmp.Compare(a.Domain, b.Domain), byName(a, b)) },
 		},
 	}
-}
-
-// nameOrder returns a comparison that collates names: it ignores case, and a letter
-// sorts next to its accented forms. Equal names are ordered by id.
-func nameOrder() func(a, b client.Customer) int {
-	collator := collate.New(language.Und, collate.IgnoreCase)
-	return func(a, b client.Customer) int {
-		return cmp.Or(collator.CompareString(a.Name, b.Name), cmp.Compare(client.CanonicalID(a.ID), client.CanonicalID(b.ID)))
-	}
-}
-
-// orDash returns a dash for an unknown text.
-func orDash(text string) string {
-	if text == "" {
-		return "-"
-	}
-	return text
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
 	"github.com/azure-csp-exporter/azure_csp_exporter/client/simulator"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/backfill"
 )
 
 // The simulated partner has customers of every kind. Its latency is close to that
@@ -32,14 +33,14 @@ type demoCommand struct {
 func newDemo(to *kingpin.CmdClause) *demoCommand {
 	d := &demoCommand{}
 	d.exporter.define(to, defaults{listenAddress: "127.0.0.1:10058", ttl: "30s"})
-	define(to, "backfill", "Print the history of this period, such as 35d, as OpenMetrics for \"promtool tsdb create-blocks-from openmetrics\", and exit.", &d.backfill, backfillPeriod)
+	define(to, "backfill", "Print the history of this period, such as 35d, as OpenMetrics for \"promtool tsdb create-blocks-from openmetrics\", and exit.", &d.backfill, backfill.ParsePeriod)
 	validate(to, d.exporter.check)
 	return d
 }
 
 func (d *demoCommand) run(ctx context.Context, env *environment) (err error) {
 	if d.backfill > 0 {
-		return newHistory(simulator.Fleet(demoCustomers), (*d.exporter.web.WebListenAddresses)[0], time.Now(), d.backfill).write(env.stdout)
+		return backfill.Write(ctx, env.stdout, simulator.Fleet(demoCustomers), (*d.exporter.web.WebListenAddresses)[0], time.Now(), d.backfill)
 	}
 	folder, err := os.MkdirTemp("", name+"-demo-")
 	if err != nil {

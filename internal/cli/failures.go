@@ -5,39 +5,100 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache"
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/output"
 )
 
-// failures prints each failure when it occurs, and each distinct hint once at the
-// end.
+// maxNames is the number of customers that are named for a cause of failures.
+const maxNames = 3
+
+// failures collects failures by cause, since one cause often affects many customers.
 type failures struct {
-	w     io.Writer
-	count int
-	hints []string
+	w       io.Writer
+	verbose bool // whether each failure is printed when it occurs, not each cause at the end
+	count   int
+	causes  []*failureCause
 }
 
-// add prints a failure of the customer of a name, or of no single customer if the
+// failureCause is one cause of failures and the customers that it affects.
+type failureCause struct {
+	key       string
+	err       error // the first one
+	tolerated bool
+	customers int
+	names     []string // of the first customers
+}
+
+// add records a failure of the customer of a name, or of no single customer if the
 // name is "".
 func (f *failures) add(customer string, err error) {
 	f.count++
-	reason := ""
-	if e, ok := errors.AsType[*client.Error](err); ok {
-		reason = fmt.Sprintf(" (%s)", e.Reason)
-		if hint := e.Hint(); !slices.Contains(f.hints, hint) {
-			f.hints = append(f.hints, hint)
-		}
-	}
-	if customer != "" {
-		customer = fmt.Sprintf("%q: ", customer)
-	}
-	fmt.Fprintf(f.w, "%s: failed%s: %s%s\n", name, reason, customer, output.OneLine(err.Error()))
+	f.record(customer, err, false)
 }
 
-// result prints the hints, and returns an error if anything failed.
+// tolerate records a failure that does not make the command fail.
+func (f *failures) tolerate(customer string, err error) { f.record(customer, err, true) }
+
+func (f *failures) record(customer string, err error, tolerated bool) {
+	c := f.causeOf(err, tolerated)
+	if customer != "" {
+		c.customers++
+		if len(c.names) < maxNames {
+			c.names = append(c.names, fmt.Sprintf("%q", customer))
+		}
+	}
+	if f.verbose {
+		one := failureCause{err: err, tolerated: tolerated}
+		if customer != "" {
+			one.names, one.customers = []string{fmt.Sprintf("%q", customer)}, 1
+		}
+		one.print(f.w)
+	}
+}
+
+func (f *failures) causeOf(err error, tolerated bool) *failureCause {
+	key := fmt.Sprint(tolerated, cache.CauseKey(err))
+	i := slices.IndexFunc(f.causes, func(c *failureCause) bool { return c.key == key })
+	if i < 0 {
+		i = len(f.causes)
+		f.causes = append(f.causes, &failureCause{key: key, err: err, tolerated: tolerated})
+	}
+	return f.causes[i]
+}
+
+// print prints the cause on one line: the customers, and the first error.
+func (c *failureCause) print(w io.Writer) {
+	label := "failed"
+	if c.tolerated {
+		label = "note"
+	}
+	if e, ok := errors.AsType[*client.Error](c.err); ok {
+		label += fmt.Sprintf(" (%s)", e.Reason)
+	}
+	customers := strings.Join(c.names, ", ")
+	if c.customers > 1 {
+		customers = fmt.Sprintf("%d customers: %s", c.customers, customers)
+	}
+	if c.customers > len(c.names) {
+		customers += ", …"
+	}
+	if customers != "" {
+		customers += ": "
+	}
+	fmt.Fprintf(w, "%s: %s: %s%s\n", name, label, customers, output.OneLine(c.err.Error()))
+}
+
+// result prints the causes and the hints, and returns an error if anything failed.
 func (f *failures) result() error {
-	for _, hint := range f.hints {
+	if !f.verbose {
+		for _, c := range f.causes {
+			c.print(f.w)
+		}
+	}
+	for _, hint := range f.hints() {
 		fmt.Fprintf(f.w, "%s: hint: %s\n", name, hint)
 	}
 	switch f.count {
@@ -47,4 +108,16 @@ func (f *failures) result() error {
 		return errors.New("incomplete: 1 failure")
 	}
 	return fmt.Errorf("incomplete: %d failures", f.count)
+}
+
+// hints returns the distinct hints of the causes that make the command fail.
+func (f *failures) hints() []string {
+	var hints []string
+	for _, c := range f.causes {
+		e, ok := errors.AsType[*client.Error](c.err)
+		if ok && !c.tolerated && !slices.Contains(hints, e.Hint()) {
+			hints = append(hints, e.Hint())
+		}
+	}
+	return hints
 }

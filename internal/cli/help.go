@@ -24,6 +24,7 @@ var examples = []example{
 	{"login", "Sign in once, without a secret or a certificate:", partnerExample},
 	{"login", "Sign in with a certificate:", partnerExample + " --partner.certificate-file=client.crt --partner.certificate-key-file=client.key"},
 	{"check", "Check a new setup:", partnerExample},
+	{"check", "Check a setup whose flags are in a file, one per line:", "@/etc/azure_csp_exporter/flags"},
 	{"serve", "Serve the metrics, and keep the cache across restarts:", partnerExample + " --cache.file=/var/lib/azure_csp_exporter/cache.json"},
 	{"serve", "Serve a quarter of the customers:", partnerExample + " --shard=0 --total-shards=4"},
 	{"customers", "List the customers as CSV:", partnerExample + " --output=csv"},

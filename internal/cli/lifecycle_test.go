@@ -168,6 +168,41 @@ func TestStopBeforeTheStart(t *testing.T) {
 	}
 }
 
+// Ctrl-C ends every command that has not finished with status 130, and blames
+// nothing else.
+func TestInterruptedCommandsExitWith130(t *testing.T) {
+	for _, command := range []string{"check", "customers", "usage"} {
+		for name, path := range map[string]string{"the token": tokenPath, "the list": listPath} {
+			t.Run(command+" during "+name, func(t *testing.T) {
+				t.Parallel()
+				p, hang := newPartner(t), make(chan struct{})
+				t.Cleanup(func() { close(hang) })
+				ctx, interrupt := context.WithCancel(t.Context())
+				p.on(path, func(http.ResponseWriter, *http.Request) {
+					interrupt()
+					<-hang
+				})
+				checkInterrupted(ctx, t, p.flags(command)...)
+			})
+		}
+	}
+	t.Run("demo --backfill", func(t *testing.T) {
+		t.Parallel()
+		ctx, interrupt := context.WithCancel(t.Context())
+		interrupt()
+		checkInterrupted(ctx, t, "demo", "--backfill=400d")
+	})
+}
+
+func checkInterrupted(ctx context.Context, t *testing.T, args ...string) {
+	t.Helper()
+	var stdout, stderr strings.Builder
+	status := cli.Run(ctx, args, &stdout, &stderr)
+	if want := "azure_csp_exporter: error: interrupted\n"; status != 130 || stderr.String() != want {
+		t.Errorf("%s: exit status %d, want 130; standard error %q, want %q", args[0], status, &stderr, want)
+	}
+}
+
 // --version and --help are answers, not failures.
 func TestVersionAndHelp(t *testing.T) {
 	tests := map[string]struct {

@@ -5,15 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
-	"golang.org/x/term"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/check"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/output"
 )
 
 var (
@@ -34,29 +34,29 @@ func newLogin(to *kingpin.CmdClause) *loginCommand {
 func (l *loginCommand) run(ctx context.Context, env *environment) error {
 	cfg := l.partner.uncheckedConfig()
 	cfg.Logger = env.logger
-	report := newReport(env.stdout)
+	report := check.NewReport(env.stdout)
 	if err := signIn(ctx, cfg, env.stdout); err != nil {
 		return signInFailure(ctx, err, report)
 	}
-	report.ok("sign-in", "the refresh token is stored in "+cfg.RefreshTokenFile)
-	return examine(ctx, cfg, report)
+	report.OK("sign-in", "the refresh token is stored in "+cfg.RefreshTokenFile)
+	return check.Run(ctx, cfg, report)
 }
 
 func signIn(ctx context.Context, cfg client.Config, stdout io.Writer) error {
-	p := &prompt{w: stdout, terminal: isTerminal(stdout)}
+	p := &prompt{w: stdout, terminal: output.ScreenOf(stdout).Escapes}
 	defer p.end()
 	return client.SignIn(ctx, cfg, p.show)
 }
 
 // signInFailure reports a rejected sign-in, and returns the error of the command.
-func signInFailure(ctx context.Context, err error, report *report) error {
+func signInFailure(ctx context.Context, err error, report *check.Report) error {
 	if ctx.Err() != nil {
 		return errSignInInterrupted
 	}
 	if _, ok := errors.AsType[*client.Error](err); !ok {
 		return flagError(err)
 	}
-	report.fail(ctx, "sign-in", err)
+	report.Fail(ctx, "sign-in", err)
 	return errSignInFailed
 }
 
@@ -66,11 +66,6 @@ type prompt struct {
 	terminal bool // whether a line can be overwritten
 	stop     chan struct{}
 	counting sync.WaitGroup
-}
-
-func isTerminal(w io.Writer) bool {
-	file, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(file.Fd()))
 }
 
 func (p *prompt) show(code client.DeviceCode) {

@@ -32,10 +32,3 @@ func TestPromptCountsDown(t *testing.T) {
 		}
 	})
 }
-
-// What is no terminal gets no line that is written over.
-func TestIsTerminal(t *testing.T) {
-	if isTerminal(&strings.Builder{}) {
-		t.Error("A builder passes for a terminal")
-	}
-}

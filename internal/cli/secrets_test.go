@@ -23,6 +23,7 @@ func echo(status int, body string) http.HandlerFunc {
 // into the log at its most talkative, the metrics, a page or the report of
 // check.
 func TestNothingSecretIsPrinted(t *testing.T) {
+	t.Parallel()
 	const summaryPath = "/v1/customers/c0/usagesummary"
 	tests := []struct {
 		name, path string
@@ -44,6 +45,7 @@ func TestNothingSecretIsPrinted(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			p := newPartner(t)
 			p.on(listPath, lists("A"))
 			p.on(test.path, test.answer)

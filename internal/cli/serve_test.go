@@ -132,6 +132,7 @@ func (p *partner) servePages(customers []customer) {
 // Against a partner that is not the project's own, every figure is exact: the
 // exposition is literal, but for two names whose values are the time of day.
 func TestServeEveryQuirk(t *testing.T) {
+	t.Parallel()
 	p := newPartner(t)
 	p.servePages(quirks)
 	exporter := clitest.Start(t, p.flags("serve")...)
@@ -195,6 +196,7 @@ func TestServeStoresTheRotatedToken(t *testing.T) {
 
 // Flags choose the customers, and those who are left out cost no call.
 func TestServeChoosesCustomers(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		flags []string
 		want  []string

@@ -50,6 +50,10 @@ Contoso           c0  EUR         1500.50     1000.00  ████████�
 株式会社ひまわり  c2  JPY       250000.00  1000000.00  ██░░░░░░░░  25%       250000.00  2020-01-01  2020-01-31  -
 Fabrikam          c3  -                 -           -  no usage                      -  -           -           -
 Adventure Works   c4  EUR           99.99        0.00  - over                        -  -           -           -
+
+TOTAL       COST  CUSTOMERS
+EUR      1580.24          3
+JPY    250000.00          1
 `
 	const eighty = `NAME              CURRENCY       COST      BUDGET  USED                   FORECAST
 Contoso           EUR         1500.50     1000.00  ██████████ 150% over    1500.50
@@ -57,6 +61,10 @@ Contoso           EUR         1500.50     1000.00  █████████�
 株式会社ひまわり  JPY       250000.00  1000000.00  ██░░░░░░░░  25%       250000.00
 Fabrikam          -                 -           -  no usage                      -
 Adventure Works   EUR           99.99        0.00  - over                        -
+
+TOTAL       COST  CUSTOMERS
+EUR      1580.24          3
+JPY    250000.00          1
 `
 	const narrow = `NAME          CURRENCY       COST  USED
 Contoso       EUR         1500.50  ██████████ 150% over
@@ -64,6 +72,10 @@ Contoso       EUR         1500.50  ██████████ 150% over
 株式会社ひ…   JPY       250000.00  ██░░░░░░░░  25%
 Fabrikam      -                 -  no usage
 Adventure W…  EUR           99.99  - over
+
+TOTAL       COST  CUSTOMERS
+EUR      1580.24          3
+JPY    250000.00          1
 `
 	for columns, want := range map[uint16]string{200: wide, 84: eighty, 55: narrow} {
 		t.Run(strconv.Itoa(int(columns)), func(t *testing.T) {
@@ -93,9 +105,26 @@ func TestUsageInColour(t *testing.T) {
 	want := []string{
 		"1 NAME", "1 ID", "1 CURRENCY", "1 COST", "1 BUDGET", "1 USED", "1 FORECAST", "1 FROM", "1 TO", "1 MODIFIED",
 		"31 ██████████ 150% over", "33 1500.50", "31 - over",
+		"1 TOTAL", "1 COST", "1 CUSTOMERS",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// A terminal without escape sequences gets neither colours nor bars, nor a line that is
+// overwritten, but tables of its width.
+func TestDumbTerminal(t *testing.T) {
+	t.Setenv("TERM", "dumb")
+	text := usageOn(t, 55)
+	if strings.ContainsAny(text, "\x1b\r█░") || !strings.Contains(text, "\nAdventure Works   EUR           99.99  - over\n") {
+		t.Errorf("usage prints %q", text)
+	}
+	p := spenders(t)
+	tty, seen := terminal(t, 120)
+	cli.Run(t.Context(), p.flags("check"), tty, tty)
+	if text := seen(); strings.ContainsAny(text, "\x1b\r") || strings.Contains(text, "...") {
+		t.Errorf("check prints %q", text)
 	}
 }
 
@@ -114,9 +143,10 @@ func usageOn(t *testing.T, columns uint16) string {
 // A bar shows how far it is, if the standard error is a terminal, and is gone at
 // the end. The standard output stays clean.
 func TestProgressOnATerminal(t *testing.T) {
+	t.Parallel()
 	sim := simulator.New(simulator.Config{Customers: clitest.Billed(40)})
 	sim.SetFaults(simulator.Faults{Latency: 50 * time.Millisecond})
-	tty, seen := terminal(t, 60)
+	tty, seen := terminal(t, 80)
 	var stdout strings.Builder
 	status := cli.Run(t.Context(), simulated(t, sim, "usage", "--output=csv", "--api.concurrency=2"), &stdout, tty)
 	text := seen()
@@ -127,15 +157,20 @@ func TestProgressOnATerminal(t *testing.T) {
 	if len(frames) < 3 || frames[0] != "" || frames[len(frames)-1] != "" {
 		t.Fatalf("The bar is %q", frames)
 	}
+	counted := regexp.MustCompile(`^(\d+ of more than \d+ customers|[█░]{30} \d+ of 40 customers(, \d+s left)?)$`)
 	for _, frame := range frames[1 : len(frames)-1] {
-		if !strings.HasSuffix(frame, " of 40 customers") || !strings.ContainsAny(frame, "█░") || len([]rune(frame)) > 59 {
+		if !counted.MatchString(frame) || len([]rune(frame)) > 79 {
 			t.Errorf("The bar is %q", frame)
 		}
+	}
+	if !strings.Contains(text, " of 40 customers") {
+		t.Errorf("There is no bar: %q", text)
 	}
 }
 
 // Neither bars nor colours go to a file or a pipe, nor a bar between rows.
 func TestNoProgress(t *testing.T) {
+	t.Parallel()
 	sim := simulator.New(simulator.Config{Customers: clitest.Billed(20)})
 	sim.SetFaults(simulator.Faults{Latency: 50 * time.Millisecond})
 	args := simulated(t, sim, "usage", "--output=csv", "--api.concurrency=1")

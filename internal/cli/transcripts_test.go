@@ -99,6 +99,7 @@ func cacheOfTwelve(t *testing.T) string {
 
 // The documentation shows what the program really says, for every command.
 func TestTranscripts(t *testing.T) {
+	t.Parallel()
 	commands, cacheFile := map[string]bool{}, cacheOfTwelve(t)
 	for _, s := range sessions(t) {
 		command, _, _ := strings.Cut(s.arguments, " ")

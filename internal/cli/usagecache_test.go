@@ -41,6 +41,9 @@ Adventure Works  c3  EUR       700.00   500.00  140% over   1531.91  2026-11-01 
 Contoso          c2  EUR       600.00  1000.00   60%        1200.00  2026-11-01  2026-11-30  -
 Fabrikam         c1  -              -        -  no usage          -  -           -           -
 Tailspin         c4  -              -        -  pending           -  -           -           -
+
+TOTAL     COST  CUSTOMERS
+EUR    1300.00          2
 `, figuresOf)
 	checkRun(t, []string{"usage", "--from-cache", "--cache.file=" + file, "--over-budget", "--partner.tenant-id=fake-partner.example"}, 0,
 		`NAME             ID  CURRENCY    COST  BUDGET  USED       FORECAST  FROM        TO          MODIFIED
@@ -49,7 +52,7 @@ Adventure Works  c3  EUR       700.00  500.00  140% over   1531.91  2026-11-01  
 	checkRun(t, []string{"usage", "--from-cache", "--cache.file=" + file, "C2", "c9", "--output=csv"}, 1,
 		`customer_id,customer_name,status,currency,total_cost,total_cost_usd,budget,budget_used,forecast,billing_period_start,billing_period_end,last_modified,fetched
 c2,Contoso,ok,EUR,600,,1000,0.6,1200,2026-11-01T00:00:00Z,2026-12-01T00:00:00Z,,2026-11-16T00:00:00Z
-`, figuresOf+`azure_csp_exporter: failed: customer "c9" is not in the file
+`, figuresOf+`azure_csp_exporter: failed: no customer has the id, domain or name "c9"
 azure_csp_exporter: error: incomplete: 1 failure
 `)
 	if content, err := os.ReadFile(file); err != nil || string(content) != cached {
@@ -119,12 +122,18 @@ func TestUsageIsAskedForWrongly(t *testing.T) {
 		args []string
 		want string
 	}{
-		"no tenant":        {without("--partner.tenant-id"), "required flag --partner.tenant-id not provided (only --from-cache works without it)"},
-		"no client":        {without("--partner.client-id"), "required flag --partner.client-id not provided (only --from-cache works without it)"},
-		"no token":         {without("--partner.refresh-token-file"), "required flag --partner.refresh-token-file not provided (only --from-cache works without it)"},
+		"no tenant":        {without("--partner.tenant-id"), "required flag --partner.tenant-id not provided (only --from-cache works without)"},
+		"no client":        {without("--partner.client-id"), "required flag --partner.client-id not provided (only --from-cache works without)"},
+		"no token":         {without("--partner.refresh-token-file"), "required flag --partner.refresh-token-file not provided (only --from-cache works without)"},
+		"no flags":         {[]string{"usage"}, "required flags --partner.tenant-id, --partner.client-id, --partner.refresh-token-file not provided (only --from-cache works without)"},
 		"no file":          {[]string{"usage", "--from-cache"}, "--from-cache needs --cache.file"},
-		"name and id":      {partner.flags("usage", "--name=x", "c0"), "--name cannot be combined with customer ids"},
-		"an empty id":      {partner.flags("usage", " "), "a customer id is empty"},
+		"only a file":      {partner.flags("usage", "--cache.file=x"), "--cache.file needs --from-cache"},
+		"two shares":       {partner.flags("usage", "--over=80%", "--over-budget"), "--over and --over-budget cannot be combined"},
+		"no share":         {partner.flags("usage", "--over=80"), `--over: "80" is not a percentage such as 80%`},
+		"share of nothing": {partner.flags("usage", "--over=0%"), `--over: "0%" is not a percentage such as 80%`},
+		"include and id":   {partner.flags("usage", "--customers.include=x", "c0"), "--customers.include cannot be combined with customers as arguments"},
+		"name and id":      {partner.flags("usage", "--name=x", "c0"), "--name cannot be combined with customers as arguments"},
+		"an empty id":      {partner.flags("usage", " "), "a customer is empty"},
 		"another format":   {partner.flags("usage", "--output=xml"), `--output: "xml" is not one of table, json, csv`},
 		"another order":    {partner.flags("usage", "--sort=domain"), `--sort: "domain" is not one of name, cost, budget-used, forecast`},
 		"order of lists":   {partner.flags("customers", "--sort=cost"), `--sort: "cost" is not one of name, domain`},

@@ -165,6 +165,7 @@ func TestCompression(t *testing.T) {
 // Readiness comes with the first whole refresh, and an API that goes down later
 // takes neither it nor the figures away.
 func TestReadiness(t *testing.T) {
+	t.Parallel()
 	sim, gate := simulator.New(simulator.Config{Customers: simulator.Fleet(12)}), make(chan struct{})
 	exporter := clitest.Start(t, simulated(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		<-gate
@@ -245,6 +246,7 @@ func TestRateLimit(t *testing.T) {
 
 // A request may be large by mistake or by malice, and need not be read.
 func TestLargeRequests(t *testing.T) {
+	t.Parallel()
 	exporter := serveFleet(t)
 	if got := exporter.Send("GET", "/metrics", "X-Fake: "+strings.Repeat("x", 128<<10)).Status; got != 431 {
 		t.Errorf("A header of 128 KiB is answered with %d, want 431", got)

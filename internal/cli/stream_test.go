@@ -10,16 +10,12 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
-	"testing/synctest"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/usage"
 )
-
-// everything is also a source of a fetcher.
-var _ usageSource = everything{}
 
 // invented returns pages with a number of customers, made on demand.
 func invented(customers int) func(context.Context) iter.Seq2[[]client.Customer, error] {
@@ -65,7 +61,7 @@ func heapOf(t *testing.T, customers int, flags outputFlags) uint64 {
 		g.last = fmt.Sprintf("customer %d,", customers-1)
 	}
 	c := &usageCommand{output: flags}
-	e := &fetcher{source: everything{}, customers: invented(customers), selects: flags.selects, concurrency: 8, pagesAhead: 1, failFast: cache.NewFailFast(8)}
+	e := &usage.Fetcher{Source: everything{}, Customers: invented(customers), Selects: flags.selects, Concurrency: 8, PagesAhead: 1, FailFast: cache.NewFailFast(8)}
 	if err := c.show(t.Context(), &environment{stdout: g, stderr: io.Discard}, e); err != nil {
 		t.Fatal(err)
 	}
@@ -88,68 +84,12 @@ func TestStreamingTakesConstantMemory(t *testing.T) {
 	}
 }
 
-// A fetcher that is stopped early leaves no goroutine: the bubble waits for all.
-func TestFetcherStopsEarly(t *testing.T) {
-	for _, after := range []int{1, 2, 700} {
-		synctest.Test(t, func(t *testing.T) {
-			e := &fetcher{source: everything{}, customers: invented(5000), selects: func(string) bool { return true }, concurrency: 3, pagesAhead: 1, failFast: cache.NewFailFast(3)}
-			rows := 0
-			for range e.outcomes(t.Context()) {
-				if rows++; rows == after {
-					break
-				}
-			}
-			if rows != after {
-				t.Errorf("It yielded %d, want %d", rows, after)
-			}
-		})
-	}
-}
-
-// hesitant delays the response for the first customer until it is released.
-type hesitant struct {
-	everything
-
-	asked   atomic.Int64
-	release chan struct{}
-}
-
-func (h *hesitant) UsageSummary(ctx context.Context, id string) (client.UsageSummary, error) {
-	if h.asked.Add(1); id == "0" {
-		<-h.release
-	}
-	return h.everything.UsageSummary(ctx, id)
-}
-
-// The number of outcomes that wait behind a slow response is bounded.
-func TestFetcherLookahead(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		const concurrency = 4
-		h := &hesitant{release: make(chan struct{})}
-		e := &fetcher{source: h, customers: invented(5000), selects: func(string) bool { return true }, concurrency: concurrency, pagesAhead: 1, failFast: cache.NewFailFast(concurrency)}
-		go func() {
-			synctest.Wait()
-			// The first one has left the queue, and waits for its response.
-			if asked := h.asked.Load(); asked != 1+lookahead*concurrency {
-				t.Errorf("%d requests were started beside a slow one, want %d", asked, 1+lookahead*concurrency)
-			}
-			close(h.release)
-		}()
-		rows := 0
-		for range e.outcomes(t.Context()) {
-			rows++
-		}
-		if rows != 5000 {
-			t.Errorf("%d rows came, want 5000", rows)
-		}
-	})
-}
-
 // A failure is one line without control characters, whatever its message contains.
 func TestFailuresAreOneLine(t *testing.T) {
 	var b strings.Builder
 	f := &failures{w: &b}
 	f.add("", errors.New("proxy said:\n\x1b[2J  no"))
+	_ = f.result()
 	if got, want := b.String(), "azure_csp_exporter: failed: proxy said: \uFFFD[2J no\n"; got != want {
 		t.Errorf("It says %q, want %q", got, want)
 	}

@@ -105,6 +105,18 @@ func TestRotatedTokenIsStoredBeforeUse(t *testing.T) {
 	}
 }
 
+// A process that was killed while it stored a token leaves one in a temporary file.
+func TestTemporaryFilesAreSwept(t *testing.T) {
+	cfg := newServer(t).config()
+	folder := filepath.Dir(cfg.RefreshTokenFile)
+	write(t, filepath.Join(folder, "."+filepath.Base(cfg.RefreshTokenFile)+".123.tmp"), "fake-refresh-token-9")
+	newClient(t, cfg)
+	files, err := os.ReadDir(folder)
+	if err != nil || len(files) != 2 {
+		t.Errorf("got %v and %v, want only the secret and the token", files, err)
+	}
+}
+
 // Each exchange sends the token that the one before returned, and an answer
 // without one (the published sample, whose numbers are strings) keeps the old.
 func TestRefreshTokenRotates(t *testing.T) {

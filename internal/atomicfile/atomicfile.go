@@ -36,9 +36,15 @@ func Write(path string, content []byte) (err error) {
 	return replace(f, path)
 }
 
-// create returns a new file, with mode 0600, that is going to replace another.
+// create returns a new file, with mode 0600, that is going to replace another. It is
+// locked until it is closed, so that Sweep leaves it alone.
 func create(path string) (*os.File, error) {
-	return os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
+	if err != nil {
+		return nil, err
+	}
+	_ = lock(f) // Not every file system has locks. Sweep removes nothing there.
+	return f, nil
 }
 
 // discard closes and removes a temporary file.

@@ -8,14 +8,36 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 )
 
-// replace renames a temporary file to the one that it replaces, and closes it.
+// replace renames a temporary file to the one that it replaces, and closes it. It is
+// locked until then.
 func replace(f *os.File, path string) error {
 	if err := os.Rename(f.Name(), path); err != nil {
 		return err
 	}
 	return f.Close()
+}
+
+// lock locks a file until it is closed. It fails at once if the file is locked.
+func lock(f *os.File) error {
+	return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+}
+
+// removeAbandoned removes a temporary file unless its process holds the lock. One that
+// is new and empty may be about to be locked.
+func removeAbandoned(path string) error {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }() // It is not written.
+	info, err := f.Stat()
+	if err != nil || lock(f) != nil || info.Size() == 0 && time.Since(info.ModTime()) < time.Second {
+		return err
+	}
+	return os.Remove(path)
 }
 
 // others are the permissions of users who are neither owner nor in the group.

@@ -41,6 +41,10 @@ type store struct {
 	issued  time.Time  // of the token in the file
 }
 
+// sweep removes the temporary files of processes that were killed, which may hold a
+// refresh token.
+func (s *store) sweep() error { return atomicfile.Sweep(s.file) }
+
 // load reads the refresh token. It is not there yet while there is only a
 // bootstrap token.
 func (s *store) load() error {

@@ -193,6 +193,19 @@ func TestEmptyFile(t *testing.T) {
 	}
 }
 
+// A process that was killed while it wrote the file leaves a temporary one.
+func TestTemporaryFilesAreSwept(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "cache.json")
+	temporary := filepath.Join(filepath.Dir(path), ".cache.json.123.tmp")
+	if err := overwrite(temporary, `{"format":1`); err != nil {
+		t.Fatal(err)
+	}
+	_, logged := cachetest.NewCache(t, cachetest.New(2), inFile(path))
+	if _, err := os.Stat(temporary); !errors.Is(err, os.ErrNotExist) || len(logged.Take()) != 0 {
+		t.Errorf("%v", err)
+	}
+}
+
 // A symbolic link stays, also where its target is set aside.
 func TestFileBehindALink(t *testing.T) {
 	path, _ := filled(t)

@@ -70,6 +70,9 @@ func newStore(path, owner string, logger log.Logger) *store {
 // cannot be used is set aside, so that its content is not lost. A file that is not a
 // cache file stays, and the cache is not kept.
 func (f *store) load() *saved {
+	if err := atomicfile.Sweep(f.path); err != nil {
+		_ = level.Warn(f.logger).Log("msg", "a temporary cache file cannot be removed: remove it", "err", err)
+	}
 	const unusable = "the cache file cannot be used, starting without it"
 	if err := CheckFile(f.path); err != nil {
 		f.failed = true

@@ -366,7 +366,7 @@ func TestTokenIsNotSpentWhereItCannotBeStored(t *testing.T) {
 		"a device":               {filepath.Join(dir, "device"), "refresh token file: " + filepath.Join(dir, "device") + " is empty"},
 		"a folder that is none":  {filepath.Join(dir, "target", "token"), "refresh token file: stat " + filepath.Join(dir, "target", "token") + ": not a directory"},
 		"a file system to read":  {"/proc/self/comm", "refresh token file: the rotated token cannot be stored: the folder /proc/self must be writable: "},
-		"another, for its owner": {"/sys/kernel/mm/transparent_hugepage/enabled", "refresh token file: the rotated token cannot be stored: the folder /sys/kernel/mm/transparent_hugepage must be writable: "},
+		"another, for its owner": {"/sys/kernel/mm/transparent_hugepage/use_zero_page", "refresh token file: the rotated token cannot be stored: the folder /sys/kernel/mm/transparent_hugepage must be writable: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := os.Stat(test.file); errors.Is(err, fs.ErrNotExist) {

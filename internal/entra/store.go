@@ -2,33 +2,12 @@ package entra
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
-	"os"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/atomicfile"
 )
-
-// ReadSecret returns a file's content without the white space around it, and its
-// modification time.
-func ReadSecret(file string) (string, time.Time, error) {
-	info, err := os.Stat(file)
-	if err != nil {
-		return "", time.Time{}, err
-	}
-	content, err := os.ReadFile(file)
-	if err != nil {
-		return "", time.Time{}, err
-	}
-	secret := strings.TrimSpace(string(content))
-	if secret == "" {
-		return "", time.Time{}, fmt.Errorf("%s is empty", file)
-	}
-	return secret, info.ModTime(), nil
-}
 
 // store holds the refresh token and keeps it in a file.
 type store struct {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -64,11 +65,23 @@ func newStore(path, owner string, logger log.Logger) *store {
 	return &store{path: path, owner: owner, logger: logger}
 }
 
-// load returns what the file holds, nil if there is no file. One that cannot be
-// used is set aside, so that its content is not lost.
+// unusable is logged of a file that is not read, or not kept.
+const unusable = "the cache file cannot be used, going on without it"
+
+// load returns what the file holds, nil if there is no file or an empty one. One that
+// cannot be used is set aside, so that its content is not lost. A file that is not a
+// cache file stays, and the cache is not kept.
 func (f *store) load() *saved {
+	if err := atomicfile.Sweep(f.path); err != nil {
+		_ = level.Warn(f.logger).Log("msg", "a temporary cache file cannot be removed: remove it", "err", err)
+	}
+	if err := CheckFile(f.path); err != nil {
+		f.failed = true
+		_ = level.Warn(f.logger).Log("msg", unusable, "file", f.path, "err", err)
+		return nil
+	}
 	content, err := os.ReadFile(f.path)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(content) == 0 {
 		return nil
 	}
 	var s *saved
@@ -86,25 +99,26 @@ func (f *store) load() *saved {
 func (f *store) setAside(reason error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	aside := f.path + ".set-aside"
-	keyvals := []any{"msg", "the cache file cannot be used, starting without it", "file", f.path, "err", reason, "set_aside", aside}
-	if err := setAside(f.path, aside); err != nil {
-		keyvals = append(keyvals[:len(keyvals)-2], "set_aside_err", err)
+	keyvals := []any{"msg", unusable, "file", f.path, "err", reason}
+	if aside, err := setAside(f.path); err != nil {
+		keyvals = append(keyvals, "set_aside_err", err)
+	} else {
+		keyvals = append(keyvals, "set_aside", aside)
 	}
 	_ = level.Warn(f.logger).Log(keyvals...)
 }
 
-// setAside renames a file, and nothing but a file: a folder holds more than what
-// an exporter wrote.
-func setAside(path, aside string) error {
-	info, err := os.Lstat(path)
-	if err != nil {
-		return err
+// setAside renames a file, or the one that it is a symbolic link to, and returns its
+// new name.
+func setAside(path string) (aside string, err error) {
+	if path, err = filepath.EvalSymlinks(path); err != nil {
+		return "", err
 	}
-	if !info.Mode().IsRegular() {
-		return errors.New("it is not a regular file")
+	aside = path + ".set-aside"
+	if err := CheckFile(aside); err != nil {
+		return "", err
 	}
-	return os.Rename(path, aside)
+	return aside, os.Rename(path, aside)
 }
 
 // decodeSaved reads a file, and refuses what this exporter did not write for
@@ -142,6 +156,9 @@ func (f *store) write(s *saved) {
 	defer f.mu.Unlock()
 	s.Format, s.Owner = fileFormat, f.owner
 	content, err := json.Marshal(s)
+	if err == nil {
+		err = CheckFile(f.path)
+	}
 	if err == nil {
 		err = atomicfile.Write(f.path, content)
 	}

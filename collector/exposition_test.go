@@ -364,17 +364,17 @@ func stateCount(text, state string) int {
 	return count
 }
 
-// A scraper that reads nothing holds up neither the other scrapers nor a refresh.
-func TestSlowReader(t *testing.T) {
-	source := large(5_000)
-	c := warm(t, source)
-	server := httptest.NewServer(rendered(c))
-	t.Cleanup(server.Close)
+// stall starts a scrape over loopback that reads its status and then nothing.
+func stall(t *testing.T, server *httptest.Server) {
+	t.Helper()
 	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
+	if err := conn.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: slow\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
@@ -382,6 +382,15 @@ func TestSlowReader(t *testing.T) {
 	if err != nil || status != "HTTP/1.1 200 OK\r\n" {
 		t.Fatalf("%q, %v", status, err)
 	}
+}
+
+// A scraper that reads nothing holds up neither the other scrapers nor a refresh.
+func TestSlowReader(t *testing.T) {
+	source := large(5_000)
+	c := warm(t, source)
+	server := httptest.NewServer(rendered(c))
+	t.Cleanup(server.Close)
+	stall(t, server)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	for range 3 {

@@ -24,9 +24,14 @@ type exposition struct {
 	live     http.Handler // serves the live families
 	renderer *renderer
 
-	mu     sync.Mutex
+	mu     sync.Mutex // guards the fields below, and the readers of all renderings
 	latest *rendering // of the snapshot that the last scrape used
+	held   int        // renderings with readers
 }
+
+// maxHeld is the most renderings that responses hold. While readers that are slow hold
+// so many, other scrapes share the latest one.
+const maxHeld = 4
 
 // NewExposition returns the handler that serves what an [Exporter] of the cache
 // and the live registry have. It responds as [promhttp.HandlerFor] does, whose
@@ -70,7 +75,9 @@ func (e *exposition) write(w http.ResponseWriter, live *liveResponse, names []st
 		_, err := w.Write(live.body.Bytes())
 		return err
 	}
-	families := e.current().families(live.format(), func(name string) bool { return len(names) == 0 || slices.Contains(names, name) })
+	current, held := e.acquire()
+	defer e.release(held)
+	families := current.families(live.format(), func(name string) bool { return len(names) == 0 || slices.Contains(names, name) })
 	if live.Header().Get("Content-Encoding") == string(promhttp.Gzip) {
 		return writeMember(w, families, live.body.Bytes())
 	}
@@ -131,13 +138,26 @@ func writeMember(w io.Writer, fragments []*fragment, member []byte) error {
 	return err
 }
 
-// current returns the rendering of what the cache holds now. It renders nothing
-// itself, so that a scrape waits for no rendering but its own.
-func (e *exposition) current() *rendering {
+// acquire returns the rendering of what the cache holds now, and its readers, to be
+// released after the response. It renders nothing itself, so that a scrape waits for no
+// rendering but its own.
+func (e *exposition) acquire() (*rendering, *readers) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.latest == nil || !e.cache.IsCurrent(&e.latest.snapshot) {
+	if e.latest == nil || e.held < maxHeld && !e.cache.IsCurrent(&e.latest.snapshot) {
 		e.latest = newRendering(e.cache.Snapshot(), e.renderer)
 	}
-	return e.latest
+	r := e.latest.readers
+	if r.count++; r.count == 1 {
+		e.held++
+	}
+	return e.latest, r
+}
+
+func (e *exposition) release(r *readers) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if r.count--; r.count == 0 {
+		e.held--
+	}
 }

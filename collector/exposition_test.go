@@ -26,6 +26,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 
+	"github.com/azure-csp-exporter/azure_csp_exporter/client"
 	"github.com/azure-csp-exporter/azure_csp_exporter/collector"
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache"
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache/cachetest"
@@ -407,6 +408,87 @@ func TestSlowReader(t *testing.T) {
 	if err := ctx.Err(); err != nil {
 		t.Error(err)
 	}
+}
+
+// Readers that stall hold few versions of the figures, and those compressed: a text of
+// one version is more than 6 MB.
+func TestReadersThatStallHoldLittle(t *testing.T) {
+	const customers, readers = 5_000, 12
+	source := large(customers)
+	c := cache.New(source, cache.Config{Concurrency: 1, TTL: 0, MaxAge: 24 * time.Hour})
+	t.Cleanup(c.Close)
+	server := httptest.NewServer(rendered(c))
+	t.Cleanup(server.Close)
+	get(t.Context(), t, server.URL)
+	before := inUse()
+	for range readers {
+		stall(t, server) // With a TTL of zero, each one starts a refresh and gets its figures.
+	}
+	if got := inUse() - before; got > 6<<20 {
+		t.Errorf("%d readers that stall hold %d bytes, want 6 MiB at most", readers, got)
+	}
+}
+
+// staller is a scraper that reads nothing until it is released.
+type staller struct {
+	discard
+
+	release <-chan struct{}
+}
+
+func (s *staller) Write(b []byte) (int, error) {
+	<-s.release
+	return len(b), nil
+}
+
+// While slow readers hold four versions of the figures, other scrapes get the latest of
+// these, and the figures of now as soon as one of the readers has ended.
+func TestVersionsThatSlowReadersHold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := cachetest.New(1)
+		c, _ := cachetest.NewCache(t, source)
+		exposition := collector.NewExposition(c, live(), handlerOpts)
+		first, others := make(chan struct{}), make(chan struct{})
+		defer close(others)
+		cost := func() string {
+			for line := range strings.Lines(body(t, serve(t, exposition, "?name[]=azure_csp_customer_total_cost", "", ""))) {
+				if rest, found := strings.CutPrefix(line, `azure_csp_customer_total_cost{currency="EUR",customer_id="id-0000",customer_name="Customer 0"} `); found {
+					return strings.TrimSpace(rest)
+				}
+			}
+			return "none"
+		}
+		var seen []string
+		for i := range 6 {
+			source.Change(func(s *cachetest.Source) {
+				s.Usage = func(string) (client.UsageSummary, error) { return cachetest.Figures(float64(i)), nil }
+			})
+			cachetest.Scrape(t, c)
+			release := others
+			if i == 0 {
+				release = first
+			}
+			go exposition.ServeHTTP(&staller{discard{http.Header{}}, release}, request(t.Context(), ""))
+			synctest.Wait()
+			seen = append(seen, cost())
+			time.Sleep(time.Hour)
+		}
+		close(first)
+		synctest.Wait()
+		seen = append(seen, cost())
+		if diff := cmp.Diff([]string{"0", "1", "2", "3", "3", "3", "5"}, seen); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// inUse returns the size of all objects that are reachable.
+func inUse() int {
+	runtime.GC()
+	runtime.GC() // The first one moves what pools hold to where the second one frees it.
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return int(stats.HeapAlloc) //nolint:gosec // It is less than 2^63.
 }
 
 // Families that cannot be gathered are logged and leave the others as they are.

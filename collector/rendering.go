@@ -25,10 +25,15 @@ type fragment struct {
 type rendering struct {
 	snapshot cache.Snapshot
 	renderer *renderer
+	readers  *readers
 
 	mu        sync.Mutex
 	fragments map[fragmentKey]func() *fragment
 }
+
+// readers are the responses that hold fragments of a rendering. They do not hold the
+// rendering itself, whose snapshot is larger.
+type readers struct{ count int }
 
 type fragmentKey struct {
 	family string
@@ -36,7 +41,7 @@ type fragmentKey struct {
 }
 
 func newRendering(snapshot cache.Snapshot, by *renderer) *rendering {
-	return &rendering{snapshot: snapshot, renderer: by, fragments: map[fragmentKey]func() *fragment{}}
+	return &rendering{snapshot: snapshot, renderer: by, readers: &readers{}, fragments: map[fragmentKey]func() *fragment{}}
 }
 
 // families returns those families in a format whose names are selected.

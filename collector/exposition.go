@@ -2,9 +2,10 @@ package collector
 
 import (
 	"bytes"
-	"compress/gzip"
+	"encoding/binary"
 	"io"
 	"net/http"
+	"slices"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,29 +19,34 @@ import (
 // exposition serves the families of the customers as they were rendered for
 // another scrape, and the live ones as they are now.
 type exposition struct {
-	cache *cache.Cache
-	log   promhttp.Logger
-	live  http.Handler // serves the live families
-	all   http.Handler // serves everything, freshly gathered
+	cache    *cache.Cache
+	log      promhttp.Logger
+	live     http.Handler // serves the live families
+	renderer *renderer
 
-	mu     sync.Mutex
+	mu     sync.Mutex // guards the fields below, and the readers of all renderings
 	latest *rendering // of the snapshot that the last scrape used
+	held   int        // renderings with readers
 }
 
+// maxHeld is the most renderings that responses hold. While readers that are slow hold
+// so many, other scrapes share the latest one.
+const maxHeld = 4
+
 // NewExposition returns the handler that serves what an [Exporter] of the cache
-// and the live registry have. It answers as [promhttp.HandlerFor] does, whose
+// and the live registry have. It responds as [promhttp.HandlerFor] does, whose
 // options it takes, except that it knows no compression but gzip.
 //
-// The families of the customers are rendered once for each requested format and
-// compression, and again when they have changed. The live families follow them, as
-// more of the text or more messages, and within the same gzip member.
+// A family of the customers is rendered once for each requested format and
+// compression, and again when the customers have changed. The live families follow
+// them, as more of the text or more messages, and within the same gzip member.
 func NewExposition(cache *cache.Cache, live prometheus.Gatherer, opts promhttp.HandlerOpts) http.Handler {
 	opts.OfferedCompressions = []promhttp.Compression{promhttp.Identity, promhttp.Gzip}
 	return &exposition{
-		cache: cache,
-		log:   opts.ErrorLog,
-		live:  promhttp.HandlerFor(prometheus.Gatherers{registryOf(NewStatsCollector(cache)), live}, opts),
-		all:   promhttp.HandlerFor(prometheus.Gatherers{registryOf(NewExporter(cache)), live}, opts),
+		cache:    cache,
+		log:      opts.ErrorLog,
+		live:     promhttp.HandlerFor(prometheus.Gatherers{registryOf(NewStatsCollector(cache)), live}, opts),
+		renderer: newRenderer(opts.ErrorLog),
 	}
 }
 
@@ -50,148 +56,108 @@ func registryOf(c prometheus.Collector) *prometheus.Registry {
 	return registry
 }
 
-// ServeHTTP answers a scrape. One that wants some families only is rare enough
-// to have everything gathered.
+// ServeHTTP responds to a scrape. The handler of the live families negotiates the
+// encoding and writes to memory, so that only this function writes to the client.
 func (e *exposition) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Query().Has("name[]") {
-		e.all.ServeHTTP(w, r)
-		return
+	live := &liveResponse{ResponseWriter: w, status: http.StatusOK}
+	e.live.ServeHTTP(live, r)
+	if err := e.write(w, live, r.URL.Query()["name[]"]); err != nil && e.log != nil {
+		e.log.Println("error sending a response:", err)
 	}
-	answer := &prependingWriter{ResponseWriter: w, exposition: e}
-	e.live.ServeHTTP(answer, r)
-	answer.end()
 }
 
-// prependingWriter begins a successful response with the rendered families, in the
-// format and the compression that the handler has negotiated.
-type prependingWriter struct {
+// write writes the response: those families of the customers that have one of the
+// names, or all if there are no names, and what is live. In place of an error of the
+// live handler it writes nothing else.
+func (e *exposition) write(w http.ResponseWriter, live *liveResponse, names []string) error {
+	if live.status != http.StatusOK {
+		w.WriteHeader(live.status)
+		_, err := w.Write(live.body.Bytes())
+		return err
+	}
+	current, held := e.acquire()
+	defer e.release(held)
+	families := current.families(live.format(), func(name string) bool { return len(names) == 0 || slices.Contains(names, name) })
+	if live.Header().Get("Content-Encoding") == string(promhttp.Gzip) {
+		return writeMember(w, families, live.body.Bytes())
+	}
+	if err := inflate(w, families); err != nil {
+		return err
+	}
+	_, err := w.Write(live.body.Bytes())
+	return err
+}
+
+// liveResponse keeps the response of the handler of the live families. Its header is
+// that of the response to the client.
+type liveResponse struct {
 	http.ResponseWriter
 
-	exposition *exposition
-	started    bool
-	rendered   *chunkBuffer
-	member     *bytes.Buffer // what is live, compressed, until it is joined; nil without compression
+	status int
+	body   bytes.Buffer
 }
 
-// Unwrap makes the writer known to [http.ResponseController].
-func (p *prependingWriter) Unwrap() http.ResponseWriter { return p.ResponseWriter }
+// WriteHeader implements [http.ResponseWriter].
+func (l *liveResponse) WriteHeader(status int) { l.status = status }
 
-// WriteHeader is called for errors only: success goes without saying.
-func (p *prependingWriter) WriteHeader(status int) {
-	p.started = true
-	p.ResponseWriter.WriteHeader(status)
+// Write implements [http.ResponseWriter]. It never fails.
+func (l *liveResponse) Write(b []byte) (int, error) { return l.body.Write(b) }
+
+// format returns what the handler of the live families has negotiated. No name has
+// anything to escape, whatever a scraper asks for.
+func (l *liveResponse) format() expfmt.Format {
+	return expfmt.Format(l.Header().Get("Content-Type")).WithEscapingScheme(model.NoEscaping)
 }
 
-func (p *prependingWriter) Write(b []byte) (int, error) {
-	if !p.started {
-		p.started = true
-		p.rendered = p.exposition.rendered(p.Header())
-		if p.rendered.compressed {
-			p.member = &bytes.Buffer{}
-		}
-		if err := p.rendered.writeTo(p.ResponseWriter); err != nil {
-			return 0, err
-		}
-	}
-	if p.member != nil {
-		return p.member.Write(b)
-	}
-	return p.ResponseWriter.Write(b)
-}
+// A gzip member is a header, which Go writes without any of the optional parts,
+// the compressed text, and the checksum and the length of the text (RFC 1952).
+const (
+	gzipHeader  = 10
+	gzipTrailer = 8
+)
 
-// end joins what is live to the member that the rendered bytes began. A member of
+// writeMember writes the text of fragments and of a gzip member as one member. One of
 // its own would be as good to Prometheus, but curl and browsers read the first one
-// only.
-func (p *prependingWriter) end() {
-	if p.member == nil {
-		return
+// only. That is sound because fragments end with a full byte, and because the deflate
+// blocks of the member refer to nothing before them.
+func writeMember(w io.Writer, fragments []*fragment, member []byte) error {
+	blocks, trailer := member[gzipHeader:len(member)-gzipTrailer], member[len(member)-gzipTrailer:]
+	if _, err := w.Write(member[:gzipHeader]); err != nil {
+		return err
 	}
-	joined, err := p.rendered.join(p.member.Bytes())
-	if err == nil {
-		_, err = p.ResponseWriter.Write(joined)
+	var sum checksum
+	for _, f := range fragments {
+		if err := f.writeTo(w); err != nil {
+			return err
+		}
+		sum = sum.then(f.sum)
 	}
-	if err != nil && p.exposition.log != nil {
-		p.exposition.log.Println("error sending what is live:", err)
-	}
+	sum = sum.then(checksum{binary.LittleEndian.Uint32(trailer), binary.LittleEndian.Uint32(trailer[4:])})
+	end := binary.LittleEndian.AppendUint32(bytes.Clone(blocks), sum.crc)
+	_, err := w.Write(binary.LittleEndian.AppendUint32(end, sum.length))
+	return err
 }
 
-// rendered returns the families of the customers in the form that the header
-// announces.
-func (e *exposition) rendered(header http.Header) *chunkBuffer {
-	return e.current().body(encoding{
-		// No name has anything to escape, whatever a scraper asks for.
-		format: expfmt.Format(header.Get("Content-Type")).WithEscapingScheme(model.NoEscaping),
-		gzip:   header.Get("Content-Encoding") == string(promhttp.Gzip),
-	})
-}
-
-// current returns the rendering of what the cache holds now. It renders nothing
-// itself, so that a scrape waits for no rendering but its own.
-func (e *exposition) current() *rendering {
+// acquire returns the rendering of what the cache holds now, and its readers, to be
+// released after the response. It renders nothing itself, so that a scrape waits for no
+// rendering but its own.
+func (e *exposition) acquire() (*rendering, *readers) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.latest == nil || !e.cache.IsCurrent(&e.latest.snapshot) {
-		e.latest = &rendering{snapshot: e.cache.Snapshot(), log: e.log, bodies: map[encoding]func() *chunkBuffer{}}
+	if e.latest == nil || e.held < maxHeld && !e.cache.IsCurrent(&e.latest.snapshot) {
+		e.latest = newRendering(e.cache.Snapshot(), e.renderer)
 	}
-	return e.latest
-}
-
-// encoding is the negotiated format and compression of a response.
-type encoding struct {
-	format expfmt.Format
-	gzip   bool
-}
-
-// rendering is a snapshot in every encoding that was requested.
-type rendering struct {
-	snapshot cache.Snapshot
-	log      promhttp.Logger
-
-	mu     sync.Mutex
-	bodies map[encoding]func() *chunkBuffer
-}
-
-// body returns the snapshot in an encoding. It is rendered once; concurrent calls wait
-// for the rendering.
-func (r *rendering) body(f encoding) *chunkBuffer {
-	r.mu.Lock()
-	render, known := r.bodies[f]
-	if !known {
-		render = sync.OnceValue(func() *chunkBuffer { return r.render(f) })
-		r.bodies[f] = render
+	r := e.latest.readers
+	if r.count++; r.count == 1 {
+		e.held++
 	}
-	r.mu.Unlock()
-	return render()
+	return e.latest, r
 }
 
-func (r *rendering) render(f encoding) *chunkBuffer {
-	b := &chunkBuffer{compressed: f.gzip}
-	if !f.gzip {
-		r.encode(b, f.format)
-		return b
-	}
-	w := gzip.NewWriter(b)
-	r.encode(io.MultiWriter(w, &b.sum), f.format)
-	_ = w.Flush() // Memory takes everything. The member is left open.
-	return b
-}
-
-// encode gathers and encodes one family after the other, which needs a tenth of
-// the memory of all at once. It does not close the encoder, since the end of the
-// exposition is for the live families to write.
-func (r *rendering) encode(w io.Writer, format expfmt.Format) {
-	encoder := expfmt.NewEncoder(w, format)
-	for _, family := range Collectors(r.snapshot.Customers) {
-		gathered, err := registryOf(family).Gather()
-		r.complain(err)
-		for _, metrics := range gathered {
-			r.complain(encoder.Encode(metrics))
-		}
-	}
-}
-
-func (r *rendering) complain(err error) {
-	if err != nil && r.log != nil {
-		r.log.Println("error rendering the customers:", err)
+func (e *exposition) release(r *readers) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if r.count--; r.count == 0 {
+		e.held--
 	}
 }

@@ -26,6 +26,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 
+	"github.com/azure-csp-exporter/azure_csp_exporter/client"
 	"github.com/azure-csp-exporter/azure_csp_exporter/collector"
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache"
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache/cachetest"
@@ -196,19 +197,22 @@ func scrub(text string) string {
 	return strings.Join(lines, "")
 }
 
-// A filter by name answers as promhttp's does, byte for byte.
+// A filter by name gets what promhttp would serve, in every encoding.
 func TestExpositionByName(t *testing.T) {
 	c, _ := cachetest.NewCache(t, cachetest.EveryKind())
 	cachetest.Scrape(t, c)
 	rendered, reference := collector.NewExposition(c, live(), handlerOpts), asPromhttp(c)
 	for _, names := range [][]string{
 		{"azure_csp_customer_budget"}, {"azure_csp_up", "azure_csp_customer_info"}, {"zz_started_timestamp_seconds"}, {"nothing"}, {""},
+		{"azure_csp_customers", "azure_csp_customer_total_cost", "azure_csp_customer_total_cost"},
 	} {
 		query := "?" + url.Values{"name[]": names}.Encode()
 		for _, accept := range formats {
-			got, want := serve(t, rendered, query, accept, ""), serve(t, reference, query, accept, "")
-			if got.Body.String() != want.Body.String() || !cmp.Equal(got.Header(), want.Header()) {
-				t.Errorf("%s, %q: %v %s, want %v %s", query, accept, got.Header(), got.Body, want.Header(), want.Body)
+			for _, encoding := range encodings {
+				got, want := serve(t, rendered, query, accept, encoding), serve(t, reference, query, accept, encoding)
+				if gotBody, wantBody := body(t, got), body(t, want); gotBody != wantBody || !cmp.Equal(got.Header(), want.Header()) {
+					t.Errorf("%s, %q, %q: %v %s, want %v %s", query, accept, encoding, got.Header(), gotBody, want.Header(), wantBody)
+				}
 			}
 		}
 	}
@@ -294,22 +298,24 @@ func TestExpositionFollowsTheCache(t *testing.T) {
 // number of allocations nor their size. Ten thousand pointers are 80,000 bytes.
 func TestWarmScrapeDoesNotGrow(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // Pools are emptied by every collection.
-	count, size := make([]float64, 2), make([]uint64, 2)
-	for i, customers := range []int{10, 10_000} {
-		c := warm(t, large(customers))
-		handler := waiting(c, collector.NewExposition(c, live(), handlerOpts))
-		r := request(t.Context(), "10")
-		r.Header.Set("Accept-Encoding", "gzip")
-		once := func() { handler.ServeHTTP(&discard{header: http.Header{}}, r) }
-		once()
-		count[i] = testing.AllocsPerRun(50, once)
-		size[i] = allocated(once)
-		for range 50 { // With the race detector, pools forget at random.
-			size[i] = min(size[i], allocated(once))
+	for _, query := range []string{"", "?name[]=azure_csp_customer_total_cost"} {
+		count, size := make([]float64, 2), make([]uint64, 2)
+		for i, customers := range []int{10, 10_000} {
+			c := warm(t, large(customers))
+			handler := waiting(c, collector.NewExposition(c, live(), handlerOpts))
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics"+query, nil)
+			r.Header.Set("Accept-Encoding", "gzip")
+			once := func() { handler.ServeHTTP(&discard{header: http.Header{}}, r) }
+			once()
+			count[i] = testing.AllocsPerRun(50, once)
+			size[i] = allocated(once)
+			for range 50 { // With the race detector, pools forget at random.
+				size[i] = min(size[i], allocated(once))
+			}
 		}
-	}
-	if count[1] > count[0]+5 || size[1] > size[0]+20_000 {
-		t.Errorf("%v allocations and %d bytes for 10 customers, %v and %d for 10,000", count[0], size[0], count[1], size[1])
+		if count[1] > count[0]+5 || size[1] > size[0]+20_000 {
+			t.Errorf("%q: %v allocations and %d bytes for 10 customers, %v and %d for 10,000", query, count[0], size[0], count[1], size[1])
+		}
 	}
 }
 
@@ -364,17 +370,17 @@ func stateCount(text, state string) int {
 	return count
 }
 
-// A scraper that reads nothing holds up neither the other scrapers nor a refresh.
-func TestSlowReader(t *testing.T) {
-	source := large(5_000)
-	c := warm(t, source)
-	server := httptest.NewServer(rendered(c))
-	t.Cleanup(server.Close)
+// stall starts a scrape over loopback that reads its status and then nothing.
+func stall(t *testing.T, server *httptest.Server) {
+	t.Helper()
 	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
+	if err := conn.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: slow\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
@@ -382,6 +388,15 @@ func TestSlowReader(t *testing.T) {
 	if err != nil || status != "HTTP/1.1 200 OK\r\n" {
 		t.Fatalf("%q, %v", status, err)
 	}
+}
+
+// A scraper that reads nothing holds up neither the other scrapers nor a refresh.
+func TestSlowReader(t *testing.T) {
+	source := large(5_000)
+	c := warm(t, source)
+	server := httptest.NewServer(rendered(c))
+	t.Cleanup(server.Close)
+	stall(t, server)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	for range 3 {
@@ -393,6 +408,87 @@ func TestSlowReader(t *testing.T) {
 	if err := ctx.Err(); err != nil {
 		t.Error(err)
 	}
+}
+
+// Readers that stall hold few versions of the figures, and those compressed: a text of
+// one version is more than 6 MB.
+func TestReadersThatStallHoldLittle(t *testing.T) {
+	const customers, readers = 5_000, 12
+	source := large(customers)
+	c := cache.New(source, cache.Config{Concurrency: 1, TTL: 0, MaxAge: 24 * time.Hour})
+	t.Cleanup(c.Close)
+	server := httptest.NewServer(rendered(c))
+	t.Cleanup(server.Close)
+	get(t.Context(), t, server.URL)
+	before := inUse()
+	for range readers {
+		stall(t, server) // With a TTL of zero, each one starts a refresh and gets its figures.
+	}
+	if got := inUse() - before; got > 6<<20 {
+		t.Errorf("%d readers that stall hold %d bytes, want 6 MiB at most", readers, got)
+	}
+}
+
+// staller is a scraper that reads nothing until it is released.
+type staller struct {
+	discard
+
+	release <-chan struct{}
+}
+
+func (s *staller) Write(b []byte) (int, error) {
+	<-s.release
+	return len(b), nil
+}
+
+// While slow readers hold four versions of the figures, other scrapes get the latest of
+// these, and the figures of now as soon as one of the readers has ended.
+func TestVersionsThatSlowReadersHold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := cachetest.New(1)
+		c, _ := cachetest.NewCache(t, source)
+		exposition := collector.NewExposition(c, live(), handlerOpts)
+		first, others := make(chan struct{}), make(chan struct{})
+		defer close(others)
+		cost := func() string {
+			for line := range strings.Lines(body(t, serve(t, exposition, "?name[]=azure_csp_customer_total_cost", "", ""))) {
+				if rest, found := strings.CutPrefix(line, `azure_csp_customer_total_cost{currency="EUR",customer_id="id-0000",customer_name="Customer 0"} `); found {
+					return strings.TrimSpace(rest)
+				}
+			}
+			return "none"
+		}
+		var seen []string
+		for i := range 6 {
+			source.Change(func(s *cachetest.Source) {
+				s.Usage = func(string) (client.UsageSummary, error) { return cachetest.Figures(float64(i)), nil }
+			})
+			cachetest.Scrape(t, c)
+			release := others
+			if i == 0 {
+				release = first
+			}
+			go exposition.ServeHTTP(&staller{discard{http.Header{}}, release}, request(t.Context(), ""))
+			synctest.Wait()
+			seen = append(seen, cost())
+			time.Sleep(time.Hour)
+		}
+		close(first)
+		synctest.Wait()
+		seen = append(seen, cost())
+		if diff := cmp.Diff([]string{"0", "1", "2", "3", "3", "3", "5"}, seen); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// inUse returns the size of all objects that are reachable.
+func inUse() int {
+	runtime.GC()
+	runtime.GC() // The first one moves what pools hold to where the second one frees it.
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return int(stats.HeapAlloc) //nolint:gosec // It is less than 2^63.
 }
 
 // Families that cannot be gathered are logged and leave the others as they are.

@@ -14,8 +14,15 @@ const estimate = " Cached estimate by Microsoft, not for billing."
 
 // family is a metric family of the customers. It changes only with them.
 type family struct {
-	desc    *prometheus.Desc
+	descriptor
+
 	collect func(ch chan<- prometheus.Metric, d *prometheus.Desc, customers []cache.Customer)
+}
+
+// descriptor is a descriptor with the name that it does not reveal.
+type descriptor struct {
+	name string
+	desc *prometheus.Desc
 }
 
 // Describe sends the family's descriptor.
@@ -73,14 +80,18 @@ var customerFamilies = []family{
 		figures(func(s series, f *client.UsageSummary) { s.timestamp(f.LastModified) }),
 	},
 	{
-		desc("", "customers",
+		describe("", "customers",
 			"Customers by state, as of the last attempt to fetch their usage.", "status"),
 		collectStates,
 	},
 }
 
-func customerDesc(name, help string, labels ...string) *prometheus.Desc {
-	return desc("customer", name, help, append([]string{"customer_id", "customer_name"}, labels...)...)
+func customerDesc(name, help string, labels ...string) descriptor {
+	return describe("customer", name, help, append([]string{"customer_id", "customer_name"}, labels...)...)
+}
+
+func describe(subsystem, name, help string, labels ...string) descriptor {
+	return descriptor{prometheus.BuildFQName(namespace, subsystem, name), desc(subsystem, name, help, labels...)}
 }
 
 // each collects a family with at most one series of each customer.

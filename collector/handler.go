@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache"
 )
 
@@ -17,9 +19,8 @@ const timeoutHeader = "X-Prometheus-Scrape-Timeout-Seconds"
 // defaultTimeout is a scrape's without a header, as is Prometheus' own default.
 const defaultTimeout = 10 * time.Second
 
-// LongestWait bounds how long a scrape waits for a refresh, whatever timeout
-// Prometheus states.
-const LongestWait = 10 * time.Minute
+// LongestWait bounds how long a scrape waits, whatever timeout Prometheus states.
+const LongestWait = 5 * time.Minute
 
 // HandlerConfig bounds how long scrapes wait and how many run at once.
 type HandlerConfig struct {
@@ -28,37 +29,57 @@ type HandlerConfig struct {
 	MaxWait time.Duration
 	// TimeoutOffset is taken off the timeout that Prometheus states.
 	TimeoutOffset time.Duration
-	// MaxRequests is how many scrapes may be answered at once, the others get
-	// 503; 0 is no bound.
+	// MaxRequests is how many responses are rendered and written at once. A further
+	// scrape waits for its turn until its deadline, and then gets 503. As many
+	// scrapes may wait for a refresh; a further one gets what the cache holds. 0 is
+	// no bound.
 	MaxRequests int
 }
 
-// NewHandler returns the handler of scrapes: it lets the cache bring itself up
-// to date until the scrape's deadline, and then has metrics answer.
+// NewHandler returns the handler of scrapes: it waits for a refresh of the cache
+// until the scrape's deadline, and then lets metrics respond.
 func NewHandler(cache *cache.Cache, metrics http.Handler, cfg HandlerConfig) http.Handler {
-	scrape := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), cfg.wait(r.Header.Get(timeoutHeader)))
-		defer cancel()
-		cache.Refresh(ctx)
-		metrics.ServeHTTP(w, r)
-	})
-	if cfg.MaxRequests <= 0 {
-		return scrape
+	most := int64(cfg.MaxRequests)
+	if most <= 0 {
+		most = math.MaxInt64
 	}
-	return limited(scrape, cfg.MaxRequests)
+	return &handler{cache, metrics, cfg, semaphore.NewWeighted(most), semaphore.NewWeighted(most)}
 }
 
-func limited(next http.Handler, most int) http.Handler {
-	slots := make(chan struct{}, most)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		select {
-		case slots <- struct{}{}:
-			defer func() { <-slots }()
-			next.ServeHTTP(w, r)
-		default:
-			http.Error(w, fmt.Sprintf("%d scrapes are being answered already, try again later", most), http.StatusServiceUnavailable)
-		}
-	})
+// handler is the handler of scrapes. A scrape that waits for a refresh holds no slot
+// for a response, so that a refresh that hangs does not block other scrapes.
+type handler struct {
+	cache     *cache.Cache
+	metrics   http.Handler
+	cfg       HandlerConfig
+	waits     *semaphore.Weighted // for a refresh
+	responses *semaphore.Weighted // being rendered and written
+}
+
+// ServeHTTP implements [http.Handler].
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), h.cfg.wait(r.Header.Get(timeoutHeader)))
+	defer cancel()
+	h.refresh(ctx)
+	if !h.responses.TryAcquire(1) && h.responses.Acquire(ctx, 1) != nil {
+		http.Error(w, fmt.Sprintf("%d scrapes are being answered already, try again later", h.cfg.MaxRequests), http.StatusServiceUnavailable)
+		return
+	}
+	defer h.responses.Release(1)
+	h.metrics.ServeHTTP(w, r)
+}
+
+// refresh waits for a refresh of the cache, or only starts it if too many scrapes
+// wait for it already.
+func (h *handler) refresh(ctx context.Context) {
+	if !h.waits.TryAcquire(1) {
+		ended, cancel := context.WithCancel(ctx)
+		cancel()
+		h.cache.Refresh(ended)
+		return
+	}
+	defer h.waits.Release(1)
+	h.cache.Refresh(ctx)
 }
 
 // wait returns how long a scrape may wait for a refresh. One whose timeout the

@@ -4,12 +4,16 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/azure-csp-exporter/azure_csp_exporter/collector"
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache/cachetest"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/weblimit"
 )
 
 // answer is what the handler lets answer in these tests.
@@ -43,8 +47,8 @@ func TestHowLongAScrapeWaits(t *testing.T) {
 		"zero":                    {"0", collector.HandlerConfig{}, 10 * time.Second},
 		"negative":                {"-1", collector.HandlerConfig{}, 10 * time.Second},
 		"out of range":            {"1e999", collector.HandlerConfig{}, 10 * time.Second},
-		"out of all proportion":   {"1e300", collector.HandlerConfig{}, 10 * time.Minute},
-		"an infinity":             {"+Inf", collector.HandlerConfig{}, 10 * time.Minute},
+		"out of all proportion":   {"1e300", collector.HandlerConfig{}, 5 * time.Minute},
+		"an infinity":             {"+Inf", collector.HandlerConfig{}, 5 * time.Minute},
 		"at most, without header": {"", collector.HandlerConfig{MaxWait: time.Minute}, 10 * time.Second},
 	}
 	for name, test := range tests {
@@ -106,32 +110,92 @@ func TestScraperLeaves(t *testing.T) {
 	})
 }
 
+// slowly returns a handler whose responses take a while.
+func slowly(d time.Duration) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		time.Sleep(d)
+		w.WriteHeader(http.StatusOK)
+	})
+}
+
+// scrape is how one of several scrapes ended.
+type scrape struct {
+	Status int
+	Took   time.Duration
+}
+
+// scrapeAtOnce starts scrapes with these timeouts, in this order, and returns how
+// they end.
+func scrapeAtOnce(t *testing.T, handler http.Handler, timeouts ...string) []scrape {
+	t.Helper()
+	ended := make([]scrape, len(timeouts))
+	var scrapes sync.WaitGroup
+	began := time.Now()
+	for i, timeout := range timeouts {
+		scrapes.Go(func() {
+			w := httptest.NewRecorder()
+			handler.ServeHTTP(w, request(t.Context(), timeout))
+			ended[i] = scrape{w.Code, time.Since(began)}
+		})
+		synctest.Wait()
+	}
+	scrapes.Wait()
+	return ended
+}
+
+// A scrape beyond the limit waits for its turn until its deadline, and then gets 503.
 func TestTooManyScrapes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		source := cachetest.New(1)
-		source.Delay = time.Second
-		c, _ := cachetest.NewCache(t, source)
-		handler := collector.NewHandler(c, answer, collector.HandlerConfig{MaxRequests: 2})
-		statuses := make(chan int, 3)
-		for range 3 {
-			go func() {
-				w := httptest.NewRecorder()
-				handler.ServeHTTP(w, request(t.Context(), "10"))
-				statuses <- w.Code
-			}()
+		c, _ := cachetest.NewCache(t, cachetest.New(1))
+		cachetest.Scrape(t, c)
+		handler := collector.NewHandler(c, slowly(4*time.Second), collector.HandlerConfig{MaxRequests: 2})
+		got := scrapeAtOnce(t, handler, "10", "10", "10", "1")
+		want := []scrape{{200, 4 * time.Second}, {200, 4 * time.Second}, {200, 8 * time.Second}, {503, time.Second}}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
 		}
-		if first := <-statuses; first != http.StatusServiceUnavailable {
-			t.Errorf("the first answer is %d, want 503 for the third scrape", first)
-		}
-		if a, b := <-statuses, <-statuses; a != http.StatusOK || b != http.StatusOK {
-			t.Errorf("the scrapes within the limit got %d and %d", a, b)
-		}
-		w := httptest.NewRecorder()
-		handler.ServeHTTP(w, request(t.Context(), "10"))
-		if w.Code != http.StatusOK {
-			t.Errorf("a later scrape got %d", w.Code)
+		if later := scrapeAtOnce(t, handler, "10"); later[0].Status != http.StatusOK {
+			t.Errorf("a later scrape got %d", later[0].Status)
 		}
 	})
+}
+
+// Scrapes that wait for a refresh that hangs block no other one: what is beyond the
+// places to wait gets at once what the cache holds.
+func TestManyScrapesWaitForARefresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := cachetest.New(1)
+		source.Delay = time.Hour
+		c, _ := cachetest.NewCache(t, source)
+		handler := collector.NewHandler(c, slowly(time.Second), collector.HandlerConfig{MaxRequests: 2})
+		got := scrapeAtOnce(t, handler, "600", "600", "10", "10")
+		want := []scrape{{200, 301 * time.Second}, {200, 301 * time.Second}, {200, time.Second}, {200, time.Second}}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+		if got := c.Stats().Lookups; got != 0 {
+			t.Errorf("%d lookups of a cache without customers", got)
+		}
+	})
+}
+
+// Readers that stall hold their slots only until the limit of writes: a scrape that
+// waits meanwhile gets its response.
+func TestScrapeBesideReadersThatStall(t *testing.T) {
+	c := warm(t, large(5_000))
+	handler := collector.NewHandler(c, collector.NewExposition(c, liveRegistry(), handlerOpts), collector.HandlerConfig{MaxRequests: 3})
+	server := httptest.NewServer(weblimit.Writes(handler, weblimit.WriteTimes{Stalled: 500 * time.Millisecond, Whole: time.Minute}))
+	t.Cleanup(server.Close)
+	for range 3 {
+		stall(t, server)
+	}
+	began := time.Now()
+	if size, status := get(t.Context(), t, server.URL); size == 0 || status != http.StatusOK {
+		t.Errorf("the scrape got %d bytes with status %d, want all with 200", size, status)
+	}
+	if took := time.Since(began); took < 100*time.Millisecond {
+		t.Errorf("the scrape took %v: the readers do not hold the slots", took)
+	}
 }
 
 func FuzzScrapeTimeout(f *testing.F) {

@@ -78,7 +78,7 @@ func (f *exporterFlags) define(to flagger, d defaults) {
 	f.web = kingpinflag.AddFlags(to, d.listenAddress)
 	define(to, "web.telemetry-path", "Path of the metrics endpoint.", &f.telemetryPath, telemetryPath).Default("/metrics")
 	define(to, "web.timeout-offset", "Duration subtracted from the scrape timeout that Prometheus sends.", &f.offset, duration(0)).Default("500ms")
-	define(to, "web.max-requests", "Maximum number of concurrent scrapes; further ones get status 503.", &f.maxRequests, positive).Default("40")
+	define(to, "web.max-requests", "Maximum number of scrapes whose responses are written at once; a further one waits until its deadline, and then gets status 503.", &f.maxRequests, positive).Default("40")
 	to.Flag("web.disable-exporter-metrics", "Exclude metrics about the exporter itself (go_*, process_*, promhttp_*).").BoolVar(&f.bare)
 	to.Flag("web.enable-pprof", "Serve profiles under /debug/pprof/.").BoolVar(&f.pprof)
 }

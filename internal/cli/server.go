@@ -23,14 +23,20 @@ import (
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/collector"
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/weblimit"
 )
 
 // shutdownTimeout bounds the wait for pending responses after SIGTERM.
 const shutdownTimeout = 10 * time.Second
 
-// writeTimeout bounds a response, from the longest wait for a refresh to a slow
-// reader.
-const writeTimeout = collector.LongestWait + time.Minute
+// writeTimes bound how long the reader of a response may take. No scrape of
+// Prometheus reads that long: its own timeout bounds the wait and the response
+// together.
+var writeTimes = weblimit.WriteTimes{Stalled: 30 * time.Second, Whole: 2 * time.Minute}
+
+// writeTimeout bounds a response that is not written piece by piece, and the wait
+// before the first piece of others.
+var writeTimeout = collector.LongestWait + writeTimes.Whole
 
 // newServer returns a server that bounds the time and memory a client can take.
 func newServer(handler http.Handler, env *environment, listening func(net.Addr)) *http.Server {
@@ -72,7 +78,8 @@ func (f *exporterFlags) listen(ctx context.Context, env *environment, cache *cac
 	return shutdownErr
 }
 
-// handler returns the handler of all routes.
+// handler returns the handler of all routes. Only profiles, which may be
+// written for minutes, have no limit but the server's.
 func (f *exporterFlags) handler(cache *cache.Cache, api *collector.ClientMetrics, env *environment) (http.Handler, error) {
 	landing, err := f.landingPage()
 	if err != nil {
@@ -81,14 +88,15 @@ func (f *exporterFlags) handler(cache *cache.Cache, api *collector.ClientMetrics
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(api, versioncollector.NewCollector(name))
 	mux := http.NewServeMux()
-	mux.Handle("GET "+f.telemetryPath, collector.NewHandler(cache, f.metrics(cache, registry, env.logger), collector.HandlerConfig{
+	handle := func(path string, page http.Handler) { mux.Handle("GET "+path, weblimit.Writes(page, writeTimes)) }
+	handle(f.telemetryPath, collector.NewHandler(cache, f.metrics(cache, registry, env.logger), collector.HandlerConfig{
 		MaxWait:       f.maxWait,
 		TimeoutOffset: f.offset,
 		MaxRequests:   f.maxRequests,
 	}))
-	mux.Handle("GET /{$}", landing)
-	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "healthy") })
-	mux.HandleFunc("GET /-/ready", func(w http.ResponseWriter, _ *http.Request) { ready(w, cache) })
+	handle("/{$}", landing)
+	handle("/-/healthy", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "healthy") }))
+	handle("/-/ready", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { ready(w, cache) }))
 	if f.pprof {
 		handlePprof(mux)
 	}

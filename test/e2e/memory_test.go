@@ -5,14 +5,17 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client/simulator"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cli/clitest"
 )
 
 // Prometheus asks for the first of these; the others are what it and its kin can
@@ -37,11 +40,60 @@ func BenchmarkMemory(b *testing.B) {
 
 func measureMemory(b *testing.B, customers int) {
 	b.Helper()
-	fleet := simulator.Fleet(customers)
-	for i := range fleet {
-		fleet[i].Answer = simulator.Usage
+	address, pid := serveCustomers(b, customers)
+	b.ReportMetric(resident(b, pid, "VmRSS"), "MB-resident")
+	b.ReportMetric(resident(b, pid, "VmHWM"), "MB-at-most")
+	for range 5 {
+		for _, accept := range []string{openMetrics, protobuf, text} {
+			fetch(b, address+"/metrics", accept, "gzip")
+			fetch(b, address+"/metrics", accept, "identity")
+		}
 	}
-	sim := simulator.New(simulator.Config{Customers: fleet, PublicClient: true})
+	b.ReportMetric(resident(b, pid, "VmRSS"), "MB-in-every-format")
+}
+
+// BenchmarkMemoryByName prints how many times its idle memory the program has at most
+// while it serves 40 scrapes at once that each want some families of 10,000 customers,
+// in every format.
+func BenchmarkMemoryByName(b *testing.B) {
+	for b.Loop() {
+		address, pid := serveCustomers(b, 10_000)
+		idle := resident(b, pid, "VmRSS")
+		if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0o600); err != nil {
+			b.Fatal(err) // It resets the highest figure.
+		}
+		began := time.Now()
+		scrapeByName(b, address, 40)
+		b.ReportMetric(time.Since(began).Seconds(), "s-for-40")
+		peak := resident(b, pid, "VmHWM")
+		b.ReportMetric(idle, "MB-idle")
+		b.ReportMetric(peak, "MB-at-most")
+		b.ReportMetric(peak/idle, "times-the-idle-memory")
+	}
+}
+
+// scrapeByName sends so many scrapes at once.
+func scrapeByName(b *testing.B, address string, n int) {
+	b.Helper()
+	names := []string{"total_cost", "budget", "info", "billing_period_end_timestamp_seconds", "fetch_success"}
+	accepts := []string{openMetrics, protobuf, text}
+	var scrapes sync.WaitGroup
+	for i := range n {
+		scrapes.Go(func() {
+			query := url.Values{"name[]": {"azure_csp_customer_" + names[i%len(names)], "azure_csp_customers"}}
+			if status := fetch(b, address+"/metrics?"+query.Encode(), accepts[i%len(accepts)], []string{"gzip", "identity"}[i%2]); status != http.StatusOK {
+				b.Errorf("Status %d", status)
+			}
+		})
+	}
+	scrapes.Wait()
+}
+
+// serveCustomers starts the program with customers who all have figures, until the
+// benchmark ends, and scrapes it for a while as Prometheus does.
+func serveCustomers(b *testing.B, customers int) (address string, pid int) {
+	b.Helper()
+	sim := simulator.New(simulator.Config{Customers: clitest.Billed(customers), PublicClient: true})
 	args := flagsFor(b, sim, filepath.Join(b.TempDir(), "token"))
 	cmd := program(b.Context(), append(args, "--api.concurrency=64")...)
 	stderr, err := cmd.StderrPipe()
@@ -51,11 +103,10 @@ func measureMemory(b *testing.B, customers int) {
 	if err := cmd.Start(); err != nil {
 		b.Fatal(err)
 	}
-	defer func() {
+	b.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
-	}()
-	var address string
+	})
 	for lines := bufio.NewScanner(stderr); address == "" && lines.Scan(); {
 		if match := listening.FindStringSubmatch(lines.Text()); match != nil {
 			address = "http://" + match[1]
@@ -70,15 +121,7 @@ func measureMemory(b *testing.B, customers int) {
 	for range 20 {
 		fetch(b, address+"/metrics", openMetrics, "gzip")
 	}
-	b.ReportMetric(resident(b, cmd.Process.Pid, "VmRSS"), "MB-resident")
-	b.ReportMetric(resident(b, cmd.Process.Pid, "VmHWM"), "MB-at-most")
-	for range 5 {
-		for _, accept := range []string{openMetrics, protobuf, text} {
-			fetch(b, address+"/metrics", accept, "gzip")
-			fetch(b, address+"/metrics", accept, "identity")
-		}
-	}
-	b.ReportMetric(resident(b, cmd.Process.Pid, "VmRSS"), "MB-in-every-format")
+	return address, cmd.Process.Pid
 }
 
 // fetch reads an answer to its end and returns the status.

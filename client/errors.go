@@ -92,13 +92,13 @@ type Error struct {
 	Err error
 }
 
-// Error names the call, what went wrong and the ids that Microsoft's support
-// asks for, in one line.
+// Error returns one line with the request, the customer's id as the metrics spell it,
+// what went wrong, and the ids by which Microsoft's support traces the request.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString(string(e.Endpoint))
 	if e.CustomerID != "" {
-		fmt.Fprintf(&b, " of customer %q", e.CustomerID)
+		fmt.Fprintf(&b, " of customer %q", CanonicalID(e.CustomerID))
 	}
 	if e.StatusCode != 0 {
 		fmt.Fprintf(&b, ": HTTP %d", e.StatusCode)

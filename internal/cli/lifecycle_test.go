@@ -52,11 +52,28 @@ func TestDemo(t *testing.T) {
   URL/          a landing page with all endpoints
   URL/-/ready   whether every customer has been fetched
 
+Other commands work with the same partner, from another terminal:
+
+  azure_csp_exporter login     @FOLDER/flags
+  azure_csp_exporter check     @FOLDER/flags
+  azure_csp_exporter customers @FOLDER/flags
+  azure_csp_exporter usage     @FOLDER/flags
+
+Their flags in this file, until the demo ends:
+
+  --partner.tenant-id=simulated-partner.example
+  --partner.client-id=00000000-0000-4000-8000-000000000001
+  --partner.client-secret-file=FOLDER/client-secret
+  --partner.refresh-token-file=FOLDER/practice-refresh-token
+  --partner.api-url=http://ADDRESS
+  --partner.login-url=http://ADDRESS
+
 Press Ctrl-C to stop.
-`, "URL", demo.URL), welcome); diff != "" {
+`, "URL", demo.URL), stillDemo(welcome)); diff != "" {
 		t.Error(diff)
 	}
-	for _, url := range regexp.MustCompile(`http://\S+`).FindAllString(welcome, -1) {
+	for _, url := range regexp.MustCompile(`  http://\S+`).FindAllString(welcome, -1) {
+		url = strings.TrimSpace(url)
 		if got := clitest.Send(t, &http.Transport{}, "GET", url); got.Status != 200 {
 			t.Errorf("%s answers %d, want 200", url, got.Status)
 		}
@@ -68,6 +85,51 @@ Press Ctrl-C to stop.
 	}
 	if len(left) != 0 {
 		t.Errorf("It left %v behind", left)
+	}
+}
+
+// stillDemo replaces what differs between demos in the text about other commands.
+func stillDemo(welcome string) string {
+	welcome = regexp.MustCompile(`/\S*/azure_csp_exporter-demo-\d+`).ReplaceAllString(welcome, "FOLDER")
+	return regexp.MustCompile(`-url=http://127\.0\.0\.1:\d+`).ReplaceAllString(welcome, "-url=http://ADDRESS")
+}
+
+// The other commands work on the demo with the flags that it prints.
+func TestPractise(t *testing.T) {
+	t.Parallel()
+	demo := clitest.Start(t, "demo", "--demo.customers=8")
+	flags := demo.Stdout.Await(t, `check +(@\S+)`)[1]
+	for command, want := range map[string]string{
+		"login":     "ok    sign-in    the refresh token is stored in ",
+		"check":     "ok    customers  Partner Center lists 8 customers\n",
+		"customers": "Fabrikam Logistics       00000001-5c1e-4000-8000-8e424e03a5ac  customer1.onmicrosoft.com  reseller\n",
+		"usage":     "Fabrikam Logistics       00000001-5c1e-4000-8000-8e424e03a5ac  EUR ",
+	} {
+		if status, stdout, stderr := clitest.Run(t, command, flags); status != 0 || !strings.Contains(stdout, want) {
+			t.Errorf("%s: exit status %d, want 0 and %q:\n%s%s", command, status, want, stdout, stderr)
+		}
+	}
+	if got := demo.Get("/metrics").Value("azure_csp_up"); got != 1 {
+		t.Errorf("The demo itself is not up afterwards: %v", got)
+	}
+}
+
+// A demo with faults has them, and prints what they do.
+func TestDemoFaults(t *testing.T) {
+	demo := clitest.Start(t, "demo", "--demo.customers=6", "--demo.faults=role-lost,numeric-refresh-token")
+	demo.Stdout.Await(t, `(?s)\nIts faults:\n\n  role-lost: usage summaries and records are refused with 403 and the code 900150\n  numeric-refresh-token: .*Ctrl-C`)
+	if got := demo.Get("/metrics").Value(`azure_csp_customers{status="no_access"}`); got != 6 {
+		t.Errorf("%v customers are denied, want 6", got)
+	}
+	for want, args := range map[string][]string{
+		`--demo.faults: "none" is not a fault; the faults are another-customers-body, `: {"--demo.faults=role-lost,none"},
+		`--demo.faults: "" is not a fault`:                                              {"--demo.faults="},
+		"--backfill and --demo.faults cannot be combined":                               {"--demo.faults=role-lost", "--backfill=1h"},
+		`--demo.customers: "0" is not a positive integer`:                               {"--demo.customers=0"},
+	} {
+		if status, _, stderr := clitest.Run(t, append([]string{"demo"}, args...)...); status != 2 || !strings.HasPrefix(stderr, "azure_csp_exporter: error: "+want) {
+			t.Errorf("%v: exit status %d, %q, want 2 and %q", args, status, stderr, want)
+		}
 	}
 }
 

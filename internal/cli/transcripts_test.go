@@ -46,6 +46,7 @@ var moving = []struct {
 }{
 	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}`), "ID"},
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "ADDRESS"},
+	{regexp.MustCompile(`/\S*/azure_csp_exporter-demo-\d+`), "FOLDER"},
 	{regexp.MustCompile(`version="[^"]*"`), "version=VERSION"},
 	// A forecast is of now, while the simulator's time stands still.
 	{regexp.MustCompile(`(\d{2}%(?: over)?) +[\d.]+(  \d{4}-\d\d-\d\d  \d{4})`), "$1 FORECAST$2"},

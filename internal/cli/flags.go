@@ -202,8 +202,3 @@ func (f *outputFlags) noteEmpty(env *environment, listed, selected int) {
 
 // streams reports whether rows are printed as they arrive.
 func (f *outputFlags) streams() bool { return f.format != output.Table && f.sort == "" }
-
-// newWriter returns a writer of rows to the standard output.
-func newWriter[R any](env *environment, f *outputFlags, l output.Listing[R]) output.Writer[R] {
-	return output.NewWriter(env.stdout, f.format, f.sort, l)
-}

@@ -9,8 +9,7 @@ import (
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
 )
 
-// On a terminal, one line says each second how long there is time, and is wiped
-// off in the end.
+// On a terminal, one line shows the time left each second, and is erased at the end.
 func TestPromptCountsDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out strings.Builder
@@ -20,15 +19,15 @@ func TestPromptCountsDown(t *testing.T) {
 		p.end()
 		lines := strings.Split(out.String(), "\r")
 		if want := "Open https://fake.example and enter the code FAKE\nSign in there as the partner user, with MFA. The code expires in 2 min; press Ctrl-C to cancel.\n"; lines[0] != want {
-			t.Errorf("It began with %q, want %q", lines[0], want)
+			t.Errorf("The output begins with %q, want %q", lines[0], want)
 		}
 		for i, want := range map[int]string{1: "Waiting for the sign-in, 01:30 left… ", 2: "Waiting for the sign-in, 01:29 left… ", 32: "Waiting for the sign-in, 00:59 left… "} {
 			if lines[i] != want {
-				t.Errorf("After %d s it showed %q, want %q", i-1, lines[i], want)
+				t.Errorf("After %d s the line is %q, want %q", i-1, lines[i], want)
 			}
 		}
-		if wiped := lines[33:]; len(wiped) != 2 || strings.TrimSpace(wiped[0]) != "" || len(wiped[0]) < len(lines[1]) || wiped[1] != "" {
-			t.Errorf("It ended with %q", wiped)
+		if erased := lines[33:]; len(erased) != 2 || strings.TrimSpace(erased[0]) != "" || len(erased[0]) < len(lines[1]) || erased[1] != "" {
+			t.Errorf("The output ends with %q", erased)
 		}
 	})
 }

@@ -128,6 +128,18 @@ func TestDumbTerminal(t *testing.T) {
 	}
 }
 
+// login shows on a terminal the time left for the sign-in, and erases it.
+func TestLoginOnATerminal(t *testing.T) {
+	t.Parallel()
+	sim := simulator.New(simulator.Config{Customers: simulator.Fleet(1)})
+	sim.SetSignIn(simulator.SignIn{Interval: time.Second})
+	tty, shown := terminal(t, 120)
+	status := cli.Run(t.Context(), simulated(t, sim, "login"), tty, tty)
+	if text := shown(); status != 0 || !regexp.MustCompile(`press Ctrl-C to cancel\.\n\rWaiting for the sign-in, 15:00 left… .*\r +\r\r\x1b\[Kok    sign-in `).MatchString(text) {
+		t.Errorf("Exit status %d, terminal %q", status, text)
+	}
+}
+
 // usageOn returns what usage prints on a terminal.
 func usageOn(t *testing.T, columns uint16) string {
 	t.Helper()

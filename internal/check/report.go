@@ -71,8 +71,8 @@ func (r *Report) fail(step, text, hint string) {
 
 // FailFiles reports that the files cannot be used, so that no other step is possible.
 // It returns [ErrFailed].
-func (r *Report) FailFiles(err error) error {
-	r.Fail(context.Background(), "files", err)
+func (r *Report) FailFiles(ctx context.Context, err error) error {
+	r.Fail(ctx, "files", err)
 	r.skip("token", "clock", "mfa", "customers", "role", "usage", "budgets", "throttle")
 	return ErrFailed
 }

@@ -22,7 +22,7 @@ func (c *checkCommand) run(ctx context.Context, env *environment) error {
 	report := check.NewReport(env.stdout)
 	cfg, err := c.partner.config()
 	if err != nil {
-		return report.FailFiles(err)
+		return report.FailFiles(ctx, err)
 	}
 	cfg.Logger = env.logger
 	return check.Run(ctx, cfg, report)

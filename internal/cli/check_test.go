@@ -14,30 +14,30 @@ import (
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cli"
 )
 
-// refuses answers as the token endpoint does.
-func refuses(name string, code int, message string) http.HandlerFunc {
-	return says(http.StatusBadRequest, fmt.Sprintf(`{"error":%q,"error_description":"AADSTS%d: %s Trace ID: %s","error_codes":[%d],
+// tokenError responds as the token endpoint does when it rejects a request.
+func tokenError(name string, code int, message string) http.HandlerFunc {
+	return respond(http.StatusBadRequest, fmt.Sprintf(`{"error":%q,"error_description":"AADSTS%d: %s Trace ID: %s","error_codes":[%d],
 		"timestamp":"2020-01-02 03:04:05Z","trace_id":%q,"correlation_id":%q}`, name, code, message, fakeRequest, code, fakeRequest, fakeCorrelation))
 }
 
-// faults answers as Partner Center does when it refuses.
-func faults(status int, code, description string) http.HandlerFunc {
-	return says(status, fmt.Sprintf(`{"code":%q,"description":%q,"data":[],"source":"PartnerFD"}`, code, description))
+// apiError responds as Partner Center does when it rejects a request.
+func apiError(status int, code, description string) http.HandlerFunc {
+	return respond(status, fmt.Sprintf(`{"code":%q,"description":%q,"data":[],"source":"PartnerFD"}`, code, description))
 }
 
-// lists answers with customers of these names, whose ids are c0, c1 and so on.
-func lists(names ...string) http.HandlerFunc {
+// listOf responds with customers of these names and the ids c0, c1 and so on.
+func listOf(names ...string) http.HandlerFunc {
 	var items []string
 	for i, name := range names {
 		items = append(items, fmt.Sprintf(`{"id":"c%d","companyProfile":{"companyName":%q}}`, i, name))
 	}
-	return says(http.StatusOK, fmt.Sprintf(`{"totalCount":%d,"items":[%s],"links":{}}`, len(items), strings.Join(items, ",")), "isMfaCompliant: true")
+	return respond(http.StatusOK, fmt.Sprintf(`{"totalCount":%d,"items":[%s],"links":{}}`, len(items), strings.Join(items, ",")), "isMfaCompliant: true")
 }
 
 // dated responds with a body and the time of a clock that is ahead.
 func dated(ahead time.Duration, body string, headers ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		says(http.StatusOK, body, append(headers, "Date: "+time.Now().Add(ahead).UTC().Format(http.TimeFormat))...)(w, r)
+		respond(http.StatusOK, body, append(headers, "Date: "+time.Now().Add(ahead).UTC().Format(http.TimeFormat))...)(w, r)
 	}
 }
 
@@ -45,36 +45,36 @@ func dated(ahead time.Duration, body string, headers ...string) http.HandlerFunc
 // needs one which failed is not tried.
 func TestCheckReports(t *testing.T) {
 	t.Parallel()
-	noUsage := faults(400, "3000", "Customer does not have usage data.")
+	noUsage := apiError(400, "3000", "Customer does not have usage data.")
 	tests := map[string]map[string]http.HandlerFunc{
 		"everything is in order": {
-			listPath: lists("Contoso \"Labs\"", "Fabrikam"), "/v1/customers/c0/usagesummary": says(200, `{"totalCost":12.345,"currencyCode":"EUR"}`),
+			listPath: listOf("Contoso \"Labs\"", "Fabrikam"), "/v1/customers/c0/usagesummary": respond(200, `{"totalCost":12.345,"currencyCode":"EUR"}`),
 		},
-		"the client secret is wrong":    {tokenPath: refuses("invalid_client", 7000215, "Invalid client secret provided.")},
-		"the refresh token has expired": {tokenPath: refuses("invalid_grant", 700082, "The refresh token has expired due to inactivity.")},
+		"the client secret is wrong":    {tokenPath: tokenError("invalid_client", 7000215, "Invalid client secret provided.")},
+		"the refresh token has expired": {tokenPath: tokenError("invalid_grant", 700082, "The refresh token has expired due to inactivity.")},
 		// The MFA check fails with the same code, but MFA is not the cause.
-		"the user lacks the role": {listPath: faults(403, "900150", "The supplied role does not have the rights.")},
+		"the user lacks the role": {listPath: apiError(403, "900150", "The supplied role does not have the rights.")},
 		"MFA is unknown and there is no usage": {
-			listPath: says(200, `{"items":[{"id":"c0"},{"id":"c1"}]}`), "/v1/customers/c0/usagesummary": noUsage, "/v1/customers/c1/usagesummary": noUsage,
+			listPath: respond(200, `{"items":[{"id":"c0"},{"id":"c1"}]}`), "/v1/customers/c0/usagesummary": noUsage, "/v1/customers/c1/usagesummary": noUsage,
 		},
 		"the token belongs to the application": {
-			listPath: lists("A"), "/v1/customers/c0/usagesummary": faults(403, "900329", "This resource doesn't support application-only authentication."),
+			listPath: listOf("A"), "/v1/customers/c0/usagesummary": apiError(403, "900329", "This resource doesn't support application-only authentication."),
 		},
 		"the role does not extend to usage": {
-			listPath: lists("A", "B"), "/v1/customers/c0/usagesummary": noUsage,
-			"/v1/customers/c1/usagesummary": faults(403, "900150", "The supplied role does not have the rights."),
+			listPath: listOf("A", "B"), "/v1/customers/c0/usagesummary": noUsage,
+			"/v1/customers/c1/usagesummary": apiError(403, "900150", "The supplied role does not have the rights."),
 		},
 		"some customers are inaccessible": {
-			listPath: lists("A", "B", "C"), "/v1/customers/c0/usagesummary": faults(403, "20002", "No relationship."),
-			"/v1/customers/c1/usagesummary": faults(404, "60003", "Not found."), "/v1/customers/c2/usagesummary": says(200, `{"totalCost":1,"currencyLocale":"en-GB"}`),
+			listPath: listOf("A", "B", "C"), "/v1/customers/c0/usagesummary": apiError(403, "20002", "No relationship."),
+			"/v1/customers/c1/usagesummary": apiError(404, "60003", "Not found."), "/v1/customers/c2/usagesummary": respond(200, `{"totalCost":1,"currencyLocale":"en-GB"}`),
 		},
-		"all customers are inaccessible": {listPath: lists("A"), "/v1/customers/c0/usagesummary": faults(403, "20002", "No relationship.")},
-		"there are no customers":         {listPath: lists()},
+		"all customers are inaccessible": {listPath: listOf("A"), "/v1/customers/c0/usagesummary": apiError(403, "20002", "No relationship.")},
+		"there are no customers":         {listPath: listOf()},
 		"the clock is slow and the records are denied": {
 			listPath:                        dated(10*time.Minute, `{"items":[{"id":"c0"}]}`, "isMfaCompliant: true"),
 			tokenPath:                       dated(10*time.Minute+30*time.Second, `{"access_token":"fake-access-0","refresh_token":"fake-refresh-1","token_type":"Bearer","expires_in":3599}`),
-			"/v1/customers/c0/usagesummary": says(200, `{"totalCost":1,"currencyCode":"EUR"}`),
-			recordsPath:                     faults(403, "900150", "The supplied role does not have the rights."),
+			"/v1/customers/c0/usagesummary": respond(200, `{"totalCost":1,"currencyCode":"EUR"}`),
+			recordsPath:                     apiError(403, "900150", "The supplied role does not have the rights."),
 		},
 	}
 	for name, responses := range tests {
@@ -88,19 +88,19 @@ func TestCheckReports(t *testing.T) {
 	}
 }
 
-// What was refused as too much is told, and so is what is left.
+// The report counts throttled requests, and states the concurrency that is left.
 func TestCheckWhenThrottled(t *testing.T) {
 	t.Parallel()
 	p := newPartner(t)
-	p.on(listPath, lists("A"))
-	refused := false
+	p.on(listPath, listOf("A"))
+	throttled := false
 	p.on("/v1/customers/c0/usagesummary", func(w http.ResponseWriter, r *http.Request) {
-		if !refused {
-			refused = true
-			says(http.StatusTooManyRequests, "", "Retry-After: 1")(w, r)
+		if !throttled {
+			throttled = true
+			respond(http.StatusTooManyRequests, "", "Retry-After: 1")(w, r)
 			return
 		}
-		says(http.StatusOK, `{"totalCost":1,"currencyCode":"EUR"}`)(w, r)
+		respond(http.StatusOK, `{"totalCost":1,"currencyCode":"EUR"}`)(w, r)
 	})
 	status, stdout, stderr := clitest.Run(t, p.flags("check")...)
 	if want := "note  throttle   1 of 6 requests were throttled, current concurrency limit 4\n"; status != 0 || !strings.HasSuffix(stdout, want) {
@@ -121,8 +121,8 @@ func TestCheckIsInterrupted(t *testing.T) {
 		t.Run(step, func(t *testing.T) {
 			t.Parallel()
 			p := newPartner(t)
-			p.on(listPath, lists("Contoso"))
-			p.on("/v1/customers/c0/usagesummary", says(200, `{"totalCost":1,"currencyCode":"EUR"}`))
+			p.on(listPath, listOf("Contoso"))
+			p.on("/v1/customers/c0/usagesummary", respond(200, `{"totalCost":1,"currencyCode":"EUR"}`))
 			ctx, interrupt := context.WithCancel(t.Context())
 			hang := make(chan struct{})
 			t.Cleanup(func() { close(hang) })
@@ -133,10 +133,10 @@ func TestCheckIsInterrupted(t *testing.T) {
 			stdout, stderr := clitest.NewOutput(), clitest.NewOutput()
 			status := cli.Run(ctx, p.flags("check"), stdout, stderr)
 			if status != 130 || stderr.String() != "azure_csp_exporter: error: interrupted\n" {
-				t.Errorf("It ended with status %d and said %q, want 130 and that it was interrupted", status, stderr)
+				t.Errorf("Exit status %d, standard error %q, want 130 and interrupted", status, stderr)
 			}
 			if !strings.HasSuffix(stdout.String(), test.want) || strings.Contains(stdout.String(), "hint") {
-				t.Errorf("It reported\n%s, want %q at the end", stdout, test.want)
+				t.Errorf("The report is\n%s, want %q at its end", stdout, test.want)
 			}
 		})
 	}
@@ -145,16 +145,16 @@ func TestCheckIsInterrupted(t *testing.T) {
 // On a terminal the report shows the step that is being performed.
 func TestCheckShowsTheStep(t *testing.T) {
 	p := newPartner(t)
-	p.on(listPath, lists("Contoso"))
-	p.on("/v1/customers/c0/usagesummary", says(200, `{"totalCost":1,"currencyCode":"EUR"}`))
+	p.on(listPath, listOf("Contoso"))
+	p.on("/v1/customers/c0/usagesummary", respond(200, `{"totalCost":1,"currencyCode":"EUR"}`))
 	tty, seen := terminal(t, 120)
 	if status := cli.Run(t.Context(), p.flags("check"), tty, tty); status != 0 {
-		t.Errorf("It ended with status %d", status)
+		t.Errorf("Exit status %d, want 0", status)
 	}
 	text := seen()
 	for _, step := range []string{"token", "mfa", "customers", "usage", "budgets"} {
 		if want := "...   " + step + "\r\x1b[K"; !strings.Contains(text, want) {
-			t.Errorf("It never showed %q: %q", want, text)
+			t.Errorf("The terminal never showed %q: %q", want, text)
 		}
 	}
 }

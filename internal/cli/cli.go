@@ -134,6 +134,7 @@ func newApplication(stdout, stderr io.Writer) (*kingpin.Application, *logFlags, 
 	app.HelpFlag.Short('h')
 	app.UsageTemplate(helpTemplate())
 	prepareManPage()
+	prepareCompletion()
 	return app, newLogFlags(app), map[string]command{
 		"demo":      newDemo(app.Command("demo", "Serve the metrics of a simulated partner, without credentials.")),
 		"login":     newLogin(app.Command("login", "Sign in as a user of the partner, store the refresh token and check it.")),
@@ -152,10 +153,9 @@ type logFlags struct{ level, format string }
 
 func newLogFlags(to flagger) *logFlags {
 	f := &logFlags{}
-	define(to, "log.level", "Minimum level to log: debug, info, warn or error.", &f.level,
-		oneOf("debug", "info", "warn", "error")).Default("info")
-	define(to, "log.format", "Output format of the log: logfmt or json.", &f.format,
-		oneOf("logfmt", "json")).Default("logfmt")
+	defineChoice(to, "log.level", "Minimum level to log: debug, info, warn or error.", &f.level,
+		"debug", "info", "warn", "error").Default("info")
+	defineChoice(to, "log.format", "Output format of the log: logfmt or json.", &f.format, "logfmt", "json").Default("logfmt")
 	return f
 }
 

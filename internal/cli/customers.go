@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -31,12 +30,12 @@ func (cmd *customersCommand) run(ctx context.Context, env *environment) error {
 		return err
 	}
 	defer c.Close()
-	rows := newWriter(env, &cmd.output, customerListing())
-	failed := &failures{w: env.stderr}
+	rows := output.NewWriter(env.stdout, cmd.output.format, cmd.output.sort, usage.CustomerListing())
+	failed := usage.NewFailures(env.stderr, name, false)
 	listed, selected := 0, 0
 	for page, err := range c.CustomerPages(ctx) {
 		if err != nil && ctx.Err() == nil {
-			failed.add("", err)
+			failed.Add("", err)
 		}
 		added, err := cmd.add(page, rows)
 		if err != nil {
@@ -47,10 +46,10 @@ func (cmd *customersCommand) run(ctx context.Context, env *environment) error {
 	if err := rows.Close(); err != nil {
 		return err
 	}
-	if failed.count == 0 && ctx.Err() == nil {
+	if failed.Count() == 0 && ctx.Err() == nil {
 		cmd.output.noteEmpty(env, listed, selected)
 	}
-	if err := failed.result(); ctx.Err() == nil {
+	if err := failed.Result(); ctx.Err() == nil {
 		return err
 	}
 	return errInterrupted
@@ -68,33 +67,4 @@ func (cmd *customersCommand) add(page []client.Customer, rows output.Writer[clie
 		added++
 	}
 	return added, nil
-}
-
-func customerListing() output.Listing[client.Customer] {
-	text := func(value func(client.Customer) string) func(client.Customer, output.Screen) string {
-		return func(c client.Customer, _ output.Screen) string { return output.OrDash(value(c)) }
-	}
-	id := func(c client.Customer) string { return client.CanonicalID(c.ID) }
-	title := func(c client.Customer) string { return c.Name }
-	domain := func(c client.Customer) string { return c.Domain }
-	relationship := func(c client.Customer) string { return c.Relationship }
-	byName := usage.NameOrder()
-	return output.Listing[client.Customer]{
-		Columns: []output.Column[client.Customer]{
-			{Head: "NAME", Cell: text(title)},
-			{Head: "ID", Cell: text(id)},
-			{Head: "DOMAIN", Cell: text(domain), Rank: 1},
-			{Head: "RELATIONSHIP", Cell: text(relationship), Rank: 2},
-		},
-		Fields: []output.Field[client.Customer]{
-			{Name: "customer_id", Value: func(c client.Customer) any { return id(c) }},
-			{Name: "customer_name", Value: func(c client.Customer) any { return title(c) }},
-			{Name: "domain", Value: func(c client.Customer) any { return domain(c) }},
-			{Name: "relationship", Value: func(c client.Customer) any { return relationship(c) }},
-		},
-		Orders: map[string]func(a, b client.Customer) int{
-			"name":   byName,
-			"domain": func(a, b client.Customer) int { return cmp.Or(cmp.Compare(a.Domain, b.Domain), byName(a, b)) },
-		},
-	}
 }

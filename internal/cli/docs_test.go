@@ -196,7 +196,7 @@ func TestDocsVersion(t *testing.T) {
 		t.Fatal("CHANGELOG.md has no section of the form ## 1.2.3 / 2026-01-31")
 	}
 	if version := strings.TrimSpace(file(t, "VERSION")); version != newest[1] {
-		t.Errorf("VERSION says %s, and the changelog begins with %s", version, newest[1])
+		t.Errorf("VERSION is %s, but the changelog begins with %s", version, newest[1])
 	}
 }
 

@@ -49,6 +49,11 @@ func define[T any](to flagger, flag, help string, into *T, parse func(string) (T
 	return clause
 }
 
+// defineChoice adds a flag whose value is one of several words, which completion offers.
+func defineChoice(to flagger, flag, help string, into *string, words ...string) *kingpin.FlagClause {
+	return define(to, flag, help, into, oneOf(words...)).HintOptions(words...)
+}
+
 // validate adds checks of combinations of flags to a command. They run before it,
 // and their errors are errors of the command line.
 func validate(to *kingpin.CmdClause, checks ...func() error) {
@@ -156,9 +161,10 @@ type outputFlags struct {
 }
 
 func (f *outputFlags) define(to *kingpin.CmdClause, orders ...string) {
-	define(to, "output", "Output format: table, json (one array) or csv. Only a table keeps all rows in memory.", &f.format, oneOf(output.Table, output.JSON, output.CSV)).Default(output.Table)
-	define(to, "sort",
-		"Order of the rows: "+strings.Join(orders, ", ")+". Sorting keeps all rows in memory. By default, rows are printed as they arrive, in Partner Center's order.", &f.sort, oneOf(orders...))
+	defineChoice(to, "output", "Output format: table, json (one array) or csv. Only a table keeps all rows in memory.", &f.format,
+		output.Table, output.JSON, output.CSV).Default(output.Table)
+	defineChoice(to, "sort",
+		"Order of the rows: "+strings.Join(orders, ", ")+". Sorting keeps all rows in memory. By default, rows are printed as they arrive, in Partner Center's order.", &f.sort, orders...)
 	define(to, "name", "Only customers whose name contains a match of this regular expression (RE2), ignoring case.", &f.name, unanchored)
 	define(to, "customers.include", "Only customers whose id, name or domain matches this anchored regular expression (RE2), ignoring case, as for serve.", &f.selection.Include, anchored)
 	define(to, "customers.exclude", "No customers whose id, name or domain matches this anchored regular expression (RE2), ignoring case, as for serve.", &f.selection.Exclude, anchored)
@@ -196,8 +202,3 @@ func (f *outputFlags) noteEmpty(env *environment, listed, selected int) {
 
 // streams reports whether rows are printed as they arrive.
 func (f *outputFlags) streams() bool { return f.format != output.Table && f.sort == "" }
-
-// newWriter returns a writer of rows to the standard output.
-func newWriter[R any](env *environment, f *outputFlags, l output.Listing[R]) output.Writer[R] {
-	return output.NewWriter(env.stdout, f.format, f.sort, l)
-}

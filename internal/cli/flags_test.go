@@ -12,9 +12,8 @@ import (
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cli/clitest"
 )
 
-// What is wrong with the command line or a file is said at start, in one line
-// that names the flag, before anybody is called: the partner fails the test when
-// it is.
+// A wrong flag or file is an error at the start, on one line that names the flag, before
+// any request: the partner fails the test on requests it does not expect.
 func TestWrongFlagsAreNamed(t *testing.T) {
 	t.Parallel()
 	aFile := clitest.Write(t, "not a folder")
@@ -77,7 +76,7 @@ func TestWrongFlagsAreNamed(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.flag+" "+test.name, func(t *testing.T) {
 			p := newPartner(t)
-			p.on(listPath, lists()) // The one with the port in use warms up.
+			p.on(listPath, listOf()) // The one with the port in use warms up.
 			name, _, given := strings.Cut(test.more[0], "=")
 			args := slices.DeleteFunc(p.flags("serve"), func(arg string) bool { return strings.HasPrefix(arg, name+"=") })
 			if given || !strings.HasPrefix(name, "--partner") {
@@ -85,17 +84,17 @@ func TestWrongFlagsAreNamed(t *testing.T) {
 			}
 			status, stdout, stderr := clitest.Run(t, args...)
 			if status == 0 {
-				t.Error("It ended with status 0")
+				t.Error("The exit status is 0")
 			}
 			if stdout != "" {
-				t.Errorf("It printed %q", stdout)
+				t.Errorf("Standard output is %q", stdout)
 			}
 			oneLine := regexp.MustCompile(`^azure_csp_exporter: error: [^\n]*` + regexp.QuoteMeta(test.flag) + `\b[^\n]*\n(azure_csp_exporter: hint: [^\n]*\n)?$`)
 			if !oneLine.MatchString(stderr) {
-				t.Errorf("It said %q, want one line that names %s", stderr, test.flag)
+				t.Errorf("Standard error is %q, want one line that names %s", stderr, test.flag)
 			}
 			if strings.Contains(stderr, fakeSecret) || strings.Contains(stderr, "user:pass") {
-				t.Errorf("It repeated a secret: %q", stderr)
+				t.Errorf("Standard error has a secret: %q", stderr)
 			}
 		})
 	}
@@ -127,7 +126,7 @@ func TestFlagsFromAFile(t *testing.T) {
 	file := clitest.Write(t, "# the partner\n"+strings.Join(args[1:], "\n")+"\n")
 	status, stdout, stderr := clitest.Run(t, "usage", "@"+file, "--output=csv", "c4")
 	if status != 0 || stderr != "" || !strings.Contains(stdout, "c4,Adventure Works,ok,EUR,99.994") {
-		t.Errorf("It ended with status %d and said %q and %q", status, stdout, stderr)
+		t.Errorf("Exit status %d, output %q and %q", status, stdout, stderr)
 	}
 }
 
@@ -136,13 +135,12 @@ func TestWrongExpressionIsQuotedAsTyped(t *testing.T) {
 	for _, flag := range []string{"--customers.include", "--customers.exclude"} {
 		_, _, stderr := clitest.Run(t, newPartner(t).flags("serve", flag+"=con(toso")...)
 		if want := "azure_csp_exporter: error: " + flag + ": error parsing regexp: missing closing ): `con(toso`, see --help\n"; stderr != want {
-			t.Errorf("It said %q, want %q", stderr, want)
+			t.Errorf("Standard error is %q, want %q", stderr, want)
 		}
 	}
 }
 
-// Commands and their flags are told apart: check serves nothing, and demo needs
-// no partner.
+// Each command has its own flags: check serves nothing, and demo needs no partner.
 func TestWrongCommands(t *testing.T) {
 	tests := map[string]struct {
 		args []string
@@ -159,7 +157,7 @@ func TestWrongCommands(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			status, stdout, stderr := clitest.Run(t, test.args...)
 			if status == 0 || stdout != "" || stderr != test.want {
-				t.Errorf("It ended with status %d and said %q and %q, want another status and %q", status, stdout, stderr, test.want)
+				t.Errorf("Exit status %d, output %q and %q, want a failure and %q", status, stdout, stderr, test.want)
 			}
 		})
 	}

@@ -14,8 +14,7 @@ import (
 // lines.
 var exampleLine = regexp.MustCompile(`(?m)^ +azure_csp_exporter ((?:.*\\\n)*.*)$`)
 
-// The help of every command has examples, and each of them can be typed as it
-// stands.
+// The help of every command has examples, and the program accepts each of them.
 func TestHelpExamples(t *testing.T) {
 	_, commands, _ := clitest.Run(t, "--help")
 	for _, match := range regexp.MustCompile(`(?m)^([a-z]+)\*? .*\[<flags>\]`).FindAllStringSubmatch(commands, -1) {

@@ -34,9 +34,9 @@ Waiting for the sign-in…
 `
 )
 
-// expectSignIn makes a partner answer a device code flow, as the fields of
-// Microsoft's documentation have it: first with these answers to polls, of which
-// the last repeats, and then with its own tokens if there are none.
+// expectSignIn makes a partner respond to a device code flow with the fields of
+// Microsoft's documentation, and to polls with these responses, of which the last one
+// repeats.
 func (p *partner) expectSignIn(polls ...http.HandlerFunc) {
 	p.on(devicePath, func(w http.ResponseWriter, r *http.Request) {
 		checkForm(p.t, r, map[string]string{
@@ -67,7 +67,7 @@ func checkForm(t *testing.T, r *http.Request, fields map[string]string) {
 }
 
 func pending(w http.ResponseWriter, r *http.Request) {
-	refuses("authorization_pending", 70016, "Authorization is pending.")(w, r)
+	tokenError("authorization_pending", 70016, "Authorization is pending.")(w, r)
 }
 
 func signedIn(w http.ResponseWriter, _ *http.Request) {
@@ -75,7 +75,7 @@ func signedIn(w http.ResponseWriter, _ *http.Request) {
 	_, _ = io.WriteString(w, `{"token_type":"Bearer","expires_in":3599,"access_token":"fake-access-unused","refresh_token":"fake-refresh-0"}`)
 }
 
-// with gives flags other values, of which an empty one takes the flag out.
+// with returns arguments with other values of flags. An empty value removes the flag.
 func with(args []string, changes ...string) []string {
 	for change := range slices.Chunk(changes, 2) {
 		args = slices.DeleteFunc(args, func(arg string) bool { return strings.HasPrefix(arg, change[0]+"=") })
@@ -86,7 +86,7 @@ func with(args []string, changes ...string) []string {
 	return args
 }
 
-// fresh makes a partner's token file one that does not exist yet.
+// fresh makes the token file of a partner one that does not exist yet.
 func (p *partner) fresh() {
 	p.t.Helper()
 	p.tokenFile = filepath.Join(p.t.TempDir(), "refresh-token")
@@ -103,24 +103,23 @@ func checkFile(t *testing.T, file, want string) {
 	}
 }
 
-// The user is told where to sign in, the token gets into a new file, and what it
-// is worth is said at once.
+// login prints where to sign in, stores the token in a new file, and checks it.
 func TestLogin(t *testing.T) {
 	t.Parallel() // A poll takes a second, as in every test of this file.
 	p := newPartner(t)
 	p.fresh()
 	p.expectSignIn(pending, signedIn)
-	p.on(listPath, lists("Contoso"))
-	p.on("/v1/customers/c0/usagesummary", says(200, `{"totalCost":12.345,"currencyCode":"EUR"}`))
+	p.on(listPath, listOf("Contoso"))
+	p.on("/v1/customers/c0/usagesummary", respond(200, `{"totalCost":12.345,"currencyCode":"EUR"}`))
 	checkSilence(t, checkTranscript(t, p.flags("login", "--log.level=debug")...))
 	checkFile(t, p.tokenFile, "fake-refresh-1\n") // The check has rotated it.
 }
 
-func checkSilence(t *testing.T, said string) {
+func checkSilence(t *testing.T, printed string) {
 	t.Helper()
 	for _, secret := range []string{fakeSecret, "fake-refresh", "fake-access", "fake-device-code"} {
-		if strings.Contains(said, secret) {
-			t.Errorf("%s is printed:\n%s", secret, said)
+		if strings.Contains(printed, secret) {
+			t.Errorf("%s is printed:\n%s", secret, printed)
 		}
 	}
 }
@@ -135,7 +134,7 @@ func TestLoginOfPublicClient(t *testing.T) {
 	checkFile(t, file, "not-a-token-simulated-refresh-2\n")
 }
 
-// A sign-in without MFA is worth nothing, and is said to be so.
+// A sign-in without MFA fails the check.
 func TestLoginWithoutMFA(t *testing.T) {
 	t.Parallel()
 	sim := simulator.New(simulator.Config{Customers: simulator.Fleet(3)})
@@ -146,15 +145,15 @@ func TestLoginWithoutMFA(t *testing.T) {
 	checkFile(t, file, "not-a-token-simulated-refresh-2\n")
 }
 
-// A sign-in that fails says why and what to do, and leaves the file alone.
+// A sign-in that fails prints the cause and a hint, and does not change the file.
 func TestLoginFails(t *testing.T) {
 	tests := map[string]http.HandlerFunc{
-		"declined":           says(http.StatusBadRequest, `{"error":"authorization_declined","error_description":"The user declined."}`),
-		"expired":            refuses("expired_token", 70019, "The code expired."),
-		"consent":            refuses("invalid_grant", 65001, "There is no consent."),
-		"Conditional Access": refuses("access_denied", 530036, "A policy blocks the flow."),
-		"no secret":          refuses("invalid_client", 7000218, "A secret or an assertion is needed."),
-		"no refresh token":   says(http.StatusOK, `{"token_type":"Bearer","expires_in":3599,"access_token":"fake-access-unused"}`),
+		"declined":           respond(http.StatusBadRequest, `{"error":"authorization_declined","error_description":"The user declined."}`),
+		"expired":            tokenError("expired_token", 70019, "The code expired."),
+		"consent":            tokenError("invalid_grant", 65001, "There is no consent."),
+		"Conditional Access": tokenError("access_denied", 530036, "A policy blocks the flow."),
+		"no secret":          tokenError("invalid_client", 7000218, "A secret or an assertion is needed."),
+		"no refresh token":   respond(http.StatusOK, `{"token_type":"Bearer","expires_in":3599,"access_token":"fake-access-unused"}`),
 	}
 	for name, poll := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -167,35 +166,34 @@ func TestLoginFails(t *testing.T) {
 	}
 }
 
-// Where the tenant is wrong, there is no code to show.
+// With a wrong tenant there is no code to show.
 func TestLoginToWrongTenant(t *testing.T) {
 	sim := simulator.New(simulator.Config{})
 	status, stdout, _ := clitest.Run(t, with(simulated(t, sim, "login"), "--partner.tenant-id", "another.example")...)
 	step, remedy, _ := strings.Cut(stdout, "\n")
 	if !strings.HasPrefix(step, "FAIL  sign-in    devicecode: HTTP 400: code AADSTS90002: invalid_request (request ") ||
 		remedy != "                 hint: the authority does not know the tenant: check tenant and cloud\n" || status != 1 {
-		t.Errorf("It ended with status %d and said %s", status, stdout)
+		t.Errorf("Exit status %d, output %s", status, stdout)
 	}
 }
 
-// A folder that cannot hold the token is found before anybody is asked to sign
-// in.
-func TestLoginLooksForFolderFirst(t *testing.T) {
-	p := newPartner(t) // It answers no request for a code.
+// A folder that cannot hold the token is an error before the sign-in.
+func TestLoginChecksFolderFirst(t *testing.T) {
+	p := newPartner(t) // It accepts no request for a code.
 	p.tokenFile = filepath.Join(t.TempDir(), "none", "refresh-token")
 	status, stdout, stderr := clitest.Run(t, p.flags("login")...)
 	if want := fmt.Sprintf("azure_csp_exporter: error: --partner.refresh-token-file: the refresh token cannot be stored: the folder %s must be writable: ", filepath.Dir(p.tokenFile)); status != 1 || stdout != "" || !strings.HasPrefix(stderr, want) {
-		t.Errorf("It ended with status %d and said %q and %q", status, stdout, stderr)
+		t.Errorf("Exit status %d, output %q and %q", status, stdout, stderr)
 	}
 	p.tokenFile = t.TempDir()
 	status, stdout, stderr = clitest.Run(t, p.flags("login")...)
 	if want := fmt.Sprintf("azure_csp_exporter: error: --partner.refresh-token-file: the refresh token cannot be stored: %s is not a regular file\n", p.tokenFile); status != 1 || stdout != "" || stderr != want {
-		t.Errorf("It ended with status %d and said %q and %q, want %q", status, stdout, stderr, want)
+		t.Errorf("Exit status %d, output %q and %q, want %q", status, stdout, stderr, want)
 	}
 }
 
 // Ctrl-C ends the wait at once and changes nothing.
-func TestLoginGivesUp(t *testing.T) {
+func TestLoginIsInterrupted(t *testing.T) {
 	p := newPartner(t)
 	p.expectSignIn(pending)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -207,10 +205,10 @@ func TestLoginGivesUp(t *testing.T) {
 	select {
 	case got := <-status:
 		if want := "azure_csp_exporter: error: sign-in interrupted; the refresh token file is unchanged\n"; got != 130 || stderr.String() != want {
-			t.Errorf("It ended with status %d and said %q, want 130 and %q", got, stderr, want)
+			t.Errorf("Exit status %d, standard error %q, want 130 and %q", got, stderr, want)
 		}
 	case <-time.After(clitest.Patience):
-		t.Error("It does not end")
+		t.Error("The command does not end")
 	}
 	if diff := cmp.Diff(fakePrompt, stdout.String()); diff != "" {
 		t.Error(diff)

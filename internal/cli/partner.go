@@ -58,7 +58,7 @@ func (f *partnerFlags) defineOptional(to flagger) (needed []*kingpin.FlagClause)
 	token.StringVar(&f.refreshTokenFile)
 	to.Flag("partner.bootstrap-refresh-token-file", "Read-only file with a refresh token, used while the refresh token file does not exist, and once after the token in that file is rejected.").
 		StringVar(&f.bootstrapFile)
-	define(to, "partner.cloud", "National cloud of the partner: global, usgov or china.", &f.cloud, oneOf(cloudNames()...)).Default("global")
+	defineChoice(to, "partner.cloud", "National cloud of the partner: global, usgov or china.", &f.cloud, cloudNames()...).Default("global")
 	define(to, "partner.api-url", "URL of the API, overriding the cloud's, for a proxy or a test.", &f.apiURL, apiURL)
 	define(to, "partner.login-url", "URL of the login authority, overriding the cloud's, for a proxy or a test.", &f.loginURL, baseURL)
 	define(to, "api.timeout", "Timeout of one request, including its retries and the wait for a permit.", &f.timeout, duration(time.Millisecond)).Default("60s")

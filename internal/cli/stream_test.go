@@ -3,13 +3,11 @@ package cli
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"iter"
 	"runtime"
 	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
@@ -81,16 +79,5 @@ func TestStreamingTakesConstantMemory(t *testing.T) {
 		if grown := after > before+slack; grown != (flags.sort != "") {
 			t.Errorf("With %v, %d customers take %d bytes and %d take %d", flags, few, before, many, after)
 		}
-	}
-}
-
-// A failure is one line without control characters, whatever its message contains.
-func TestFailuresAreOneLine(t *testing.T) {
-	var b strings.Builder
-	f := &failures{w: &b}
-	f.add("", errors.New("proxy said:\n\x1b[2J  no"))
-	_ = f.result()
-	if got, want := b.String(), "azure_csp_exporter: failed: proxy said: \uFFFD[2J no\n"; got != want {
-		t.Errorf("It says %q, want %q", got, want)
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/alecthomas/kingpin/v2"
 
@@ -61,11 +60,8 @@ func percentage(text string) (float64, error) {
 
 // check rejects combinations of flags.
 func (cmd *usageCommand) check() error {
-	if len(cmd.customers) > 0 && len(cmd.output.filters()) > 0 {
-		return fmt.Errorf("%s cannot be combined with customers as arguments", cmd.output.filters()[0])
-	}
-	if slices.ContainsFunc(cmd.customers, func(name string) bool { return strings.TrimSpace(name) == "" }) {
-		return errors.New("a customer is empty")
+	if err := cmd.checkCustomers(); err != nil {
+		return err
 	}
 	switch {
 	case cmd.overBudget && cmd.over > 0:
@@ -78,6 +74,17 @@ func (cmd *usageCommand) check() error {
 		return nil
 	}
 	return cmd.checkRequired()
+}
+
+// checkCustomers rejects customers that are empty or given in two ways.
+func (cmd *usageCommand) checkCustomers() error {
+	if len(cmd.customers) > 0 && len(cmd.output.filters()) > 0 {
+		return fmt.Errorf("%s cannot be combined with customers as arguments", cmd.output.filters()[0])
+	}
+	if slices.ContainsFunc(cmd.customers, func(name string) bool { return strings.TrimSpace(name) == "" }) {
+		return errors.New("a customer is empty")
+	}
+	return nil
 }
 
 // checkRequired rejects a command line without the flags that every request needs.
@@ -127,7 +134,7 @@ func (cmd *usageCommand) run(ctx context.Context, env *environment) error {
 // there are.
 func (cmd *usageCommand) show(ctx context.Context, env *environment, f *usage.Fetcher) error {
 	rows := cmd.newRows(env)
-	failed := &failures{w: env.stderr, verbose: cmd.verbose}
+	failed := usage.NewFailures(env.stderr, name, cmd.verbose)
 	defer f.Progress.Clear()
 	for o := range f.Outcomes(ctx) {
 		if errors.Is(o.Err, context.Canceled) && ctx.Err() != nil {
@@ -137,23 +144,30 @@ func (cmd *usageCommand) show(ctx context.Context, env *environment, f *usage.Fe
 			f.Progress.Clear()
 			cmd.fail(o, failed)
 		}
-		if err := rows.add(o.Row); err != nil {
+		if err := rows.Add(o.Row); err != nil {
 			return err
 		}
 		f.Progress.Advance()
 	}
 	f.Progress.Clear()
-	if err := rows.close(); err != nil {
+	if err := rows.Close(); err != nil {
 		return err
 	}
-	if failed.count == 0 && ctx.Err() == nil {
+	if ctx.Err() != nil {
+		_ = failed.Result()
+		return errInterrupted
+	}
+	return cmd.result(env, f, failed)
+}
+
+// result prints what there is to note about complete outcomes, and returns an error if
+// anything failed.
+func (cmd *usageCommand) result(env *environment, f *usage.Fetcher, failed *usage.Failures) error {
+	if failed.Count() == 0 {
 		cmd.output.noteEmpty(env, f.Listed, f.Selected)
 	}
-	err := failed.result()
-	switch {
-	case ctx.Err() != nil:
-		return errInterrupted
-	case f.FailFast.Stopped() != nil:
+	err := failed.Result()
+	if f.FailFast.Stopped() != nil {
 		return fmt.Errorf("aborted, every remaining request would fail: %w", err)
 	}
 	return err
@@ -161,58 +175,20 @@ func (cmd *usageCommand) show(ctx context.Context, env *environment, f *usage.Fe
 
 // fail records a failure. That a relationship has ended is a failure only of customers
 // that were named, or with --strict.
-func (cmd *usageCommand) fail(o usage.Outcome, failed *failures) {
+func (cmd *usageCommand) fail(o usage.Outcome, failed *usage.Failures) {
 	if client.ScopeOf(o.Err) == client.ScopeCustomer && !cmd.strict && len(cmd.customers) == 0 {
-		failed.tolerate(o.Row.Name, o.Err)
+		failed.Tolerate(o.Row.Name, o.Err)
 		return
 	}
-	failed.add(cmp.Or(o.Row.Name, o.Row.ID), o.Err)
+	failed.Add(cmp.Or(o.Row.Name, o.Row.ID), o.Err)
 }
 
-// usageRows prints the rows of customers, and in a table the totals below them.
-type usageRows struct {
-	env    *environment
-	format string
-	over   float64 // share of the budget, 0 for all customers
-	writer output.Writer[cache.Customer]
-	totals usage.Totals
-}
-
-func (cmd *usageCommand) newRows(env *environment) *usageRows {
+func (cmd *usageCommand) newRows(env *environment) *usage.Rows {
 	over := cmd.over
 	if cmd.overBudget {
 		over = 1
 	}
-	return &usageRows{env: env, format: cmd.output.format, over: over, writer: newWriter(env, &cmd.output, usage.Listing())}
-}
-
-// add prints a customer, unless it is not over the share of its budget. The zero
-// customer stands for none.
-func (r *usageRows) add(c cache.Customer) error {
-	if c.ID == "" || r.over > 0 && (c.Figures == nil || !usage.IsOver(c, r.over)) {
-		return nil
-	}
-	r.totals.Add(c)
-	return r.writer.Add(c)
-}
-
-func (r *usageRows) close() error {
-	if err := r.writer.Close(); err != nil {
-		return err
-	}
-	if r.format != output.Table || r.totals.Customers() < 2 {
-		return nil
-	}
-	if _, err := fmt.Fprintln(r.env.stdout); err != nil {
-		return err
-	}
-	totals := output.NewWriter(r.env.stdout, output.Table, "", usage.TotalListing())
-	for _, total := range r.totals.Sorted() {
-		if err := totals.Add(total); err != nil {
-			return err
-		}
-	}
-	return totals.Close()
+	return usage.NewRows(env.stdout, cmd.output.format, cmd.output.sort, over)
 }
 
 // showCache prints the usage in the cache file of an exporter.
@@ -223,23 +199,23 @@ func (cmd *usageCommand) showCache(env *environment) error {
 	}
 	byName := usage.NameOrder()
 	slices.SortFunc(customers, func(a, b cache.Customer) int { return byName(a.Customer, b.Customer) })
-	fmt.Fprintf(env.stderr, "%s: figures of %s%s\n", name, output.Printable(owner), ages(customers))
-	failed := &failures{w: env.stderr, verbose: cmd.verbose}
+	fmt.Fprintf(env.stderr, "%s: figures of %s%s\n", name, output.Printable(owner), usage.Ages(customers))
+	failed := usage.NewFailures(env.stderr, name, cmd.verbose)
 	listed := len(customers)
 	customers = cmd.selected(customers, failed)
 	rows := cmd.newRows(env)
 	for _, customer := range customers {
-		if err := rows.add(customer); err != nil {
+		if err := rows.Add(customer); err != nil {
 			return err
 		}
 	}
-	if err := rows.close(); err != nil {
+	if err := rows.Close(); err != nil {
 		return err
 	}
-	if failed.count == 0 {
+	if failed.Count() == 0 {
 		cmd.output.noteEmpty(env, listed, len(customers))
 	}
-	return failed.result()
+	return failed.Result()
 }
 
 // owner returns the required owner of the cache file, or "" if the flags do not
@@ -252,43 +228,13 @@ func (cmd *usageCommand) owner() string {
 }
 
 // selected returns the customers that the arguments or the flags select.
-func (cmd *usageCommand) selected(customers []cache.Customer, failed *failures) []cache.Customer {
+func (cmd *usageCommand) selected(customers []cache.Customer, failed *usage.Failures) []cache.Customer {
 	if len(cmd.customers) == 0 {
 		return slices.DeleteFunc(customers, func(c cache.Customer) bool { return !cmd.output.selects(c.Customer) })
 	}
-	var listed []client.Customer
-	byID := map[string]cache.Customer{}
-	for _, c := range customers {
-		listed = append(listed, c.Customer)
-		byID[client.CanonicalID(c.ID)] = c
-	}
-	found, missing := cmd.customers.Find(listed)
+	found, missing := cmd.customers.FindRows(customers)
 	for _, name := range missing {
-		failed.add("", usage.Missing(name))
+		failed.Add("", usage.Missing(name))
 	}
-	var chosen []cache.Customer
-	for _, c := range found {
-		chosen = append(chosen, byID[client.CanonicalID(c.ID)])
-	}
-	return chosen
-}
-
-// ages describes when the oldest and the newest figures were fetched.
-func ages(customers []cache.Customer) string {
-	var first, last time.Time
-	for _, customer := range customers {
-		if customer.Figures == nil {
-			continue
-		}
-		if first.IsZero() || customer.Fetched.Before(first) {
-			first = customer.Fetched
-		}
-		if customer.Fetched.After(last) {
-			last = customer.Fetched
-		}
-	}
-	if first.IsZero() {
-		return ", which has none yet"
-	}
-	return fmt.Sprintf(", fetched between %s and %s", first.Format(time.RFC3339), cmp.Or(last, first).Format(time.RFC3339))
+	return found
 }

@@ -24,26 +24,25 @@ import (
 // test: they are the cost.
 const ended = `"billingStartDate":"2020-01-01T00:00:00Z","billingEndDate":"2020-02-01T00:00:00Z"`
 
-// spenders is a partner with five customers, one of each kind, and a sixth whom
-// nobody may see.
+// spenders returns a partner with five customers, one of each kind.
 func spenders(t *testing.T) *partner {
 	t.Helper()
 	p := newPartner(t)
-	p.on(listPath, lists("Contoso", "Ärger & Söhne", "株式会社ひまわり", "Fabrikam", "Adventure Works"))
+	p.on(listPath, listOf("Contoso", "Ärger & Söhne", "株式会社ひまわり", "Fabrikam", "Adventure Works"))
 	for id, body := range map[string]string{
 		"c0": `{"totalCost":1500.5,"usdTotalCost":1600,"currencyCode":"EUR","budget":{"amount":1000},"lastModifiedDate":"2020-01-31T08:00:00Z",` + ended + `}`,
 		"c1": `{"totalCost":-20.25,"currencyLocale":"de-DE","budget":{},"billingStartDate":"2020-01-05T00:00:00-07:00","billingEndDate":"2020-02-04T00:00:00-07:00"}`,
 		"c2": `{"totalCost":250000,"currencyCode":"JPY","budget":{"amount":1000000},` + ended + `}`,
 		"c4": `{"totalCost":99.994,"currencyCode":"EUR","budget":{"amount":0}}`,
 	} {
-		p.on("/v1/customers/"+id+"/usagesummary", says(http.StatusOK, body))
+		p.on("/v1/customers/"+id+"/usagesummary", respond(http.StatusOK, body))
 	}
-	p.on("/v1/customers/c3/usagesummary", faults(400, "3000", "Customer does not have usage data."))
+	p.on("/v1/customers/c3/usagesummary", apiError(400, "3000", "Customer does not have usage data."))
 	return p
 }
 
-// listsAny answers with customers of any names, as lists does.
-func listsAny(t *testing.T, names ...string) http.HandlerFunc {
+// listOfAny responds with customers of any names, as listOf does.
+func listOfAny(t *testing.T, names ...string) http.HandlerFunc {
 	t.Helper()
 	var items []map[string]any
 	for i, name := range names {
@@ -53,14 +52,14 @@ func listsAny(t *testing.T, names ...string) http.HandlerFunc {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return says(http.StatusOK, string(body))
+	return respond(http.StatusOK, string(body))
 }
 
 func checkRun(t *testing.T, args []string, wantStatus int, wantOut, wantErr string) {
 	t.Helper()
 	status, stdout, stderr := clitest.Run(t, args...)
 	if status != wantStatus {
-		t.Errorf("It ended with status %d, want %d", status, wantStatus)
+		t.Errorf("The exit status is %d, want %d", status, wantStatus)
 	}
 	if diff := cmp.Diff(wantOut, stdout); diff != "" {
 		t.Errorf("Standard output:\n%s", diff)
@@ -75,7 +74,7 @@ func TestUsageTable(t *testing.T) {
 }
 
 // Customers are sorted by name as in a telephone book, by amounts within their
-// currency, and by share across currencies. Who has no figure comes last.
+// currency, and by share across currencies. Customers without figures come last.
 func TestUsageSort(t *testing.T) {
 	t.Parallel()
 	for order, want := range map[string]string{
@@ -94,14 +93,14 @@ func TestUsageSort(t *testing.T) {
 				_, stdout, _ := clitest.Run(t, args...)
 				got := strings.Join(regexp.MustCompile(`\bc\d\b`).FindAllString(stdout, -1), " ")
 				if got != want {
-					t.Errorf("They come as %s, want %s", got, want)
+					t.Errorf("The order is %s, want %s", got, want)
 				}
 			})
 		}
 	}
 }
 
-func TestUsageChooses(t *testing.T) {
+func TestUsageSelects(t *testing.T) {
 	for name, test := range map[string]struct {
 		more []string
 		want string
@@ -110,7 +109,7 @@ func TestUsageChooses(t *testing.T) {
 		"part of a name":    {[]string{"--name=WORKS|söhne"}, "c1 c4"},
 		"anchored":          {[]string{"--name=^a"}, "c4"},
 		"every name":        {[]string{"--name="}, "c0 c1 c2 c3 c4"},
-		"nobody's name":     {[]string{"--name=nobody"}, ""},
+		"an unknown name":   {[]string{"--name=nobody"}, ""},
 		"ids":               {[]string{"c3", "c1", " c1", "C3 "}, "c3 c1"},
 		"an id over budget": {[]string{"c1", "c0", "--over-budget"}, "c0"},
 		"names":             {[]string{"fabrikam", "ÄRGER & Söhne"}, "c3 c1"},
@@ -128,14 +127,14 @@ func TestUsageChooses(t *testing.T) {
 			status, stdout, stderr := clitest.Run(t, spenders(t).flags("usage", test.more...)...)
 			got := strings.Join(regexp.MustCompile(`\bc\d\b`).FindAllString(stdout, -1), " ")
 			wantErr := ""
-			if name == "nobody's name" {
+			if name == "an unknown name" {
 				wantErr = "azure_csp_exporter: note: no customer matches --name\n"
 			}
 			if status != 0 || stderr != wantErr || got != test.want {
-				t.Errorf("It shows %q with status %d, want %q: %s", got, status, test.want, stderr)
+				t.Errorf("The customers are %q, exit status %d, want %q: %s", got, status, test.want, stderr)
 			}
 			if test.want == "" && stdout != "" {
-				t.Errorf("It prints %q of nobody", stdout)
+				t.Errorf("Standard output is %q, want none", stdout)
 			}
 		})
 	}
@@ -145,7 +144,7 @@ func TestUsageChooses(t *testing.T) {
 // usage.
 func TestUsageOfIDsListsNobody(t *testing.T) {
 	p := newPartner(t)
-	p.on("/v1/customers/00000000-0000-4000-8000-00000000000A/usagesummary", says(200, `{"resourceName":"Contoso","totalCost":1,"currencyCode":"EUR"}`))
+	p.on("/v1/customers/00000000-0000-4000-8000-00000000000A/usagesummary", respond(200, `{"resourceName":"Contoso","totalCost":1,"currencyCode":"EUR"}`))
 	checkTranscript(t, p.flags("usage", "00000000-0000-4000-8000-00000000000A", "--output=csv")...)
 }
 
@@ -153,12 +152,12 @@ func TestUsageOfIDsListsNobody(t *testing.T) {
 // fetched all the same.
 func TestUsageOfNamesAndDomains(t *testing.T) {
 	p := newPartner(t)
-	p.on(listPath, says(200, `{"items":[
+	p.on(listPath, respond(200, `{"items":[
 		{"id":"c0","companyProfile":{"companyName":"Contoso","domain":"contoso.example"}},
 		{"id":"c1","companyProfile":{"companyName":"Fabrikam","domain":"fabrikam.example"}},
 		{"id":"c2","companyProfile":{"companyName":"Contoso","domain":"other.example"}}]}`))
 	for _, id := range []string{"c0", "c1", "c2", "00000000-0000-4000-8000-00000000000a"} {
-		p.on("/v1/customers/"+id+"/usagesummary", says(200, `{"totalCost":0.1,"currencyCode":"EUR"}`))
+		p.on("/v1/customers/"+id+"/usagesummary", respond(200, `{"totalCost":0.1,"currencyCode":"EUR"}`))
 	}
 	checkTranscript(t, p.flags("usage", "Fabrikam.Example", "contoso", "unknown.example", "00000000-0000-4000-8000-00000000000a")...)
 }
@@ -168,18 +167,18 @@ func TestUsageJSON(t *testing.T) {
 	checkGolden(t, status, stdout, stderr)
 	var rows []map[string]any
 	if err := json.Unmarshal([]byte(stdout), &rows); err != nil || len(rows) != 5 || len(rows[3]) != 13 {
-		t.Errorf("It does not read as five objects: %v, %v", rows, err)
+		t.Errorf("The output is not five objects: %v, %v", rows, err)
 	}
 	checkRun(t, spenders(t).flags("usage", "--output=json", "--name=nobody"), 0, "[]\n", "azure_csp_exporter: note: no customer matches --name\n")
 }
 
 func TestUsageCSV(t *testing.T) {
 	p := spenders(t)
-	p.on(listPath, listsAny(t, `=HYPERLINK("x"), "y"`, "-1", "two\nlines", "\u001b[2J", "plain"))
+	p.on(listPath, listOfAny(t, `=HYPERLINK("x"), "y"`, "-1", "two\nlines", "\u001b[2J", "plain"))
 	status, stdout, stderr := clitest.Run(t, p.flags("usage", "--output=csv")...)
 	checkGolden(t, status, stdout, stderr)
 	if rows, err := csv.NewReader(strings.NewReader(stdout)).ReadAll(); err != nil || len(rows) != 6 {
-		t.Errorf("It does not read as six lines: %v", err)
+		t.Errorf("The output is not six records: %v", err)
 	}
 }
 
@@ -188,7 +187,7 @@ func TestEmptyOutputIsExplained(t *testing.T) {
 	const none, unmatched = "azure_csp_exporter: note: there are no customers\n", "azure_csp_exporter: note: no customer matches --name\n"
 	for _, command := range []string{"usage", "customers"} {
 		p := newPartner(t)
-		p.on(listPath, lists())
+		p.on(listPath, listOf())
 		checkRun(t, p.flags(command), 0, "", none)
 		checkRun(t, spenders(t).flags(command, "--name=^tailspin$"), 0, "", unmatched)
 	}
@@ -205,12 +204,12 @@ func TestUsageFailsInPart(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := spenders(t)
-			p.on(listPath, listsAny(t, "Contoso", "Ärger \u001b[31m", "株式会社ひまわり", "Fabrikam", "Adventure Works", "A", "B", "C", "D"))
-			p.on("/v1/customers/c0/usagesummary", faults(403, "20002", "No relationship."))
-			p.on("/v1/customers/c1/usagesummary", says(403, `{"code":"20002","description":"No\u001b[31m relationship."}`))
-			p.on("/v1/customers/c4/usagesummary", faults(404, "60003", "Not found."))
+			p.on(listPath, listOfAny(t, "Contoso", "Ärger \u001b[31m", "株式会社ひまわり", "Fabrikam", "Adventure Works", "A", "B", "C", "D"))
+			p.on("/v1/customers/c0/usagesummary", apiError(403, "20002", "No relationship."))
+			p.on("/v1/customers/c1/usagesummary", respond(403, `{"code":"20002","description":"No\u001b[31m relationship."}`))
+			p.on("/v1/customers/c4/usagesummary", apiError(404, "60003", "Not found."))
 			for _, id := range []string{"c5", "c6", "c7", "c8"} {
-				p.on("/v1/customers/"+id+"/usagesummary", faults(403, "12345", "Not allowed."))
+				p.on("/v1/customers/"+id+"/usagesummary", apiError(403, "12345", "Not allowed."))
 			}
 			checkTranscript(t, p.flags("usage", append(more, "--api.concurrency=1")...)...)
 		})
@@ -219,19 +218,19 @@ func TestUsageFailsInPart(t *testing.T) {
 
 func TestUsageOfAnUnknownCustomer(t *testing.T) {
 	p := spenders(t)
-	p.on("/v1/customers/nobody/usagesummary", faults(404, "60003", "The tenant is not found."))
+	p.on("/v1/customers/nobody/usagesummary", apiError(404, "60003", "The tenant is not found."))
 	checkTranscript(t, p.flags("usage", "nobody", "c3", "--output=json")...)
 }
 
-// A list that breaks off has the usage of those shown who were listed.
+// If the list breaks off, the customers that were listed are printed.
 func TestListBreaksOff(t *testing.T) {
 	p := spenders(t)
 	p.on(listPath, func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("MS-ContinuationToken") != "" {
-			says(403, `{"code":"900150","description":"No."}`)(w, r)
+			respond(403, `{"code":"900150","description":"No."}`)(w, r)
 			return
 		}
-		says(200, `{"items":[{"id":"c3","companyProfile":{"companyName":"Fabrikam"}}],"continuationToken":"more"}`)(w, r)
+		respond(200, `{"items":[{"id":"c3","companyProfile":{"companyName":"Fabrikam"}}],"continuationToken":"more"}`)(w, r)
 	})
 	const wantErr = `azure_csp_exporter: failed (permission): customers: HTTP 403: code 900150: No. (request 11111111-1111-4111-8111-111111111111, correlation 22222222-2222-4222-8222-222222222222)
 azure_csp_exporter: hint: give the user who signed in the Admin agent role in Partner Center, then run azure_csp_exporter login with the same flags
@@ -246,14 +245,14 @@ Fabrikam  c3  -       -
 `, wantErr)
 }
 
-// Where everybody would fail, not everybody is asked for.
-func TestUsageGivesUp(t *testing.T) {
+// Requests stop when all of them would fail.
+func TestUsageAborts(t *testing.T) {
 	t.Parallel()
 	const customers = 200
 	sim := simulator.New(simulator.Config{Customers: simulator.Fleet(customers)})
 	refuse := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/usagesummary") {
-			faults(403, "900150", "The supplied role does not have the rights.")(w, r)
+			apiError(403, "900150", "The supplied role does not have the rights.")(w, r)
 			return
 		}
 		sim.ServeHTTP(w, r)
@@ -269,10 +268,10 @@ func TestUsageGivesUp(t *testing.T) {
 	}
 }
 
-// Without a token there is nobody to show, and one failure to tell.
+// Without a token there are no rows, and one failure.
 func TestUsageWithoutToken(t *testing.T) {
 	p := newPartner(t)
-	p.on(tokenPath, refuses("invalid_client", 7000215, "Invalid client secret provided."))
+	p.on(tokenPath, tokenError("invalid_client", 7000215, "Invalid client secret provided."))
 	for _, command := range []string{"usage", "customers"} {
 		checkRun(t, p.flags(command), 1, "", `azure_csp_exporter: failed (auth): token: HTTP 400: code AADSTS7000215: invalid_client (request 11111111-1111-4111-8111-111111111111, correlation 22222222-2222-4222-8222-222222222222)
 azure_csp_exporter: hint: the client secret is wrong: create a new client secret in the app registration and write it to the client secret file
@@ -281,8 +280,8 @@ azure_csp_exporter: error: incomplete: 1 failure
 	}
 }
 
-// Rows are printed as they arrive, in the order of the list, and no more calls
-// are in flight than configured.
+// Rows are printed as they arrive, in the order of the list, and no more requests are in
+// flight than configured.
 func TestUsageStreams(t *testing.T) {
 	t.Parallel()
 	const concurrency = 4
@@ -305,18 +304,18 @@ func TestUsageStreams(t *testing.T) {
 			stdout.Await(t, strings.ToLower(clitest.Billed(60)[58].ID))
 			close(release)
 			if got := <-status; got != 0 {
-				t.Errorf("It ended with status %d: %s", got, stderr)
+				t.Errorf("Exit status %d: %s", got, stderr)
 			}
 			from := 0
 			for i, customer := range clitest.Billed(60) {
 				at := strings.Index(stdout.String()[from:], strings.ToLower(customer.ID))
 				if at < 0 {
-					t.Fatalf("Customer %d is not there or not in order", i)
+					t.Fatalf("Customer %d is missing or out of order", i)
 				}
 				from += at
 			}
 			if peak := sim.Stats().PeakInFlight; peak > concurrency || peak < 2 {
-				t.Errorf("%d calls were in flight, want up to %d", peak, concurrency)
+				t.Errorf("%d requests were in flight, want up to %d", peak, concurrency)
 			}
 		})
 	}
@@ -353,14 +352,14 @@ func TestCustomersIsInterrupted(t *testing.T) {
 			<-hang
 			return
 		}
-		says(200, `{"items":[{"id":"c3","companyProfile":{"companyName":"Fabrikam"}}],"continuationToken":"more"}`)(w, r)
+		respond(200, `{"items":[{"id":"c3","companyProfile":{"companyName":"Fabrikam"}}],"continuationToken":"more"}`)(w, r)
 	})
 	var stdout, stderr strings.Builder
 	status := cli.Run(ctx, p.flags("customers", "--output=json"), &stdout, &stderr)
 	checkGolden(t, status, stdout.String(), stderr.String())
 }
 
-// Whoever reads only the beginning is told nothing.
+// A reader that closes the pipe is no error message.
 func TestUsageIntoABrokenPipe(t *testing.T) {
 	for _, args := range [][]string{
 		{"--output=csv"}, {"--output=json"}, {"--output=table"}, {"--output=csv", "--sort=cost"},
@@ -374,12 +373,12 @@ func TestUsageIntoABrokenPipe(t *testing.T) {
 		status := cli.Run(t.Context(), spenders(t).flags("usage", args...), w, &stderr)
 		_ = w.Close()
 		if status != 1 || stderr.String() != "" {
-			t.Errorf("%v ended with status %d and said %q, want 1 and nothing", args, status, &stderr)
+			t.Errorf("%v: exit status %d, standard error %q, want 1 and none", args, status, &stderr)
 		}
 	}
 }
 
-// What cannot be written is an error of its own.
+// A full disk is an error.
 func TestUsageIntoAFullDisk(t *testing.T) {
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
@@ -389,13 +388,13 @@ func TestUsageIntoAFullDisk(t *testing.T) {
 	var stderr strings.Builder
 	status := cli.Run(t.Context(), spenders(t).flags("customers"), full, &stderr)
 	if want := "azure_csp_exporter: error: write /dev/full: no space left on device\n"; status != 1 || stderr.String() != want {
-		t.Errorf("It ended with status %d and said %q, want 1 and %q", status, &stderr, want)
+		t.Errorf("Exit status %d, standard error %q, want 1 and %q", status, &stderr, want)
 	}
 }
 
 func TestCustomers(t *testing.T) {
 	p := newPartner(t)
-	p.on(listPath, says(200, `{"items":[
+	p.on(listPath, respond(200, `{"items":[
 		{"id":"C0","companyProfile":{"companyName":"Contoso","domain":"z.example"},"relationshipToPartner":"reseller"},
 		{"id":"c1","companyProfile":{"domain":"a.example"}},
 		{"id":"c2","companyProfile":{"companyName":"+1 \u0007\n\u202etxt","domain":"b.example"},"relationshipToPartner":"advisor"}]}`))

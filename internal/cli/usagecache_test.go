@@ -25,8 +25,8 @@ const cached = `{"format":1,"owner":"global/fake-partner.example","selection":""
 
 const figuresOf = "azure_csp_exporter: figures of global/fake-partner.example, fetched between 2026-11-15T00:00:00Z and 2026-11-16T00:00:00Z\n"
 
-// The file tells all that the API would, without a partner, as of when it was
-// written. Nothing happens to it, and nothing beside it.
+// The file has the figures as of when it was written, and needs no partner. Neither the
+// file nor its folder changes.
 func TestUsageFromCache(t *testing.T) {
 	file := clitest.Write(t, cached)
 	for _, path := range []string{file, filepath.Dir(file)} {
@@ -63,7 +63,7 @@ azure_csp_exporter: error: incomplete: 1 failure
 	}
 }
 
-// What is wrong with a file is said in one line, and the file stays.
+// A wrong file is an error of one line, and does not change.
 func TestUsageFromABadCache(t *testing.T) {
 	for name, test := range map[string]struct{ content, want string }{
 		"broken":               {cached[:200], "FILE: it is broken: unexpected end of JSON input"},
@@ -81,7 +81,7 @@ func TestUsageFromABadCache(t *testing.T) {
 			status, stdout, stderr := clitest.Run(t, "usage", "--from-cache", "--cache.file="+file, "--partner.tenant-id=fake-partner.example")
 			want := "azure_csp_exporter: error: --cache.file: " + test.want + "\n"
 			if got := strings.ReplaceAll(stderr, file, "FILE"); status != 1 || stdout != "" || got != want {
-				t.Errorf("It ended with status %d and said %q and %q, want 1 and %q", status, stdout, got, want)
+				t.Errorf("Exit status %d, output %q and %q, want 1 and %q", status, stdout, got, want)
 			}
 			entries, err := os.ReadDir(filepath.Dir(file))
 			if content, _ := os.ReadFile(file); err != nil || string(content) != test.content || len(entries) > 1 {
@@ -91,7 +91,7 @@ func TestUsageFromABadCache(t *testing.T) {
 	}
 }
 
-// What an exporter knows is what the API says, but for those who failed.
+// The file of an exporter has the figures of all customers.
 func TestUsageFromTheExportersCache(t *testing.T) {
 	sim := simulator.New(simulator.Config{Customers: clitest.Billed(30)})
 	server := httptest.NewServer(sim)
@@ -106,8 +106,8 @@ func TestUsageFromTheExportersCache(t *testing.T) {
 	}
 }
 
-// Flags that are missing, or do not go together, are named.
-func TestUsageIsAskedForWrongly(t *testing.T) {
+// Flags that are missing, or cannot be combined, are named.
+func TestWrongFlagsOfUsage(t *testing.T) {
 	partner := newPartner(t)
 	without := func(flag string) []string {
 		var args []string
@@ -144,7 +144,7 @@ func TestUsageIsAskedForWrongly(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			status, stdout, stderr := clitest.Run(t, test.args...)
 			if diff := cmp.Diff("azure_csp_exporter: error: "+test.want+", see --help\n", stderr); diff != "" || status != 2 || stdout != "" {
-				t.Errorf("It ended with status %d, want 2, and said %q:\n%s", status, stdout, diff)
+				t.Errorf("Exit status %d, want 2, standard output %q:\n%s", status, stdout, diff)
 			}
 		})
 	}

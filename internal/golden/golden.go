@@ -21,22 +21,22 @@ func Update() bool { return *update }
 
 // Check compares a text with the file testdata/NAME.golden, in which NAME is the
 // name of the test. With -update it writes the file.
-func Check(t testing.TB, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", filepath.FromSlash(t.Name())+".golden")
+func Check(tb testing.TB, got string) {
+	tb.Helper()
+	path := filepath.Join("testdata", filepath.FromSlash(tb.Name())+".golden")
 	if *update {
 		if err := write(path, got); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 		return
 	}
 	want, err := os.ReadFile(path) //nolint:gosec // The path is made from the name of the test.
 	if err != nil {
-		t.Errorf("%v; -update creates it", err)
+		tb.Errorf("%v; -update creates it", err)
 		return
 	}
 	if diff := cmp.Diff(lines(string(want)), lines(got)); diff != "" {
-		t.Errorf("%s (-want +got); -update rewrites it:\n%s", path, diff)
+		tb.Errorf("%s (-want +got); -update rewrites it:\n%s", path, diff)
 	}
 }
 

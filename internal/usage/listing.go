@@ -108,8 +108,8 @@ func usedCell(c cache.Customer, at output.Screen) string {
 	return text
 }
 
-// IsOver reports whether the cost of a customer exceeds a share of its budget.
-func IsOver(c cache.Customer, share float64) bool {
+// isOver reports whether the cost of a customer exceeds a share of its budget.
+func isOver(c cache.Customer, share float64) bool {
 	limit := budget(c)
 	return limit != nil && *cost(c) > share**limit
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache"
 )
 
 // Names are customers as a user names them: by id, domain or name, whatever the case.
@@ -40,6 +41,21 @@ func (n Names) Find(customers []client.Customer) (found []client.Customer, missi
 		if !matched {
 			missing = append(missing, name)
 		}
+	}
+	return found, missing
+}
+
+// FindRows returns the named customers as Find does, with their usage.
+func (n Names) FindRows(rows []cache.Customer) (found []cache.Customer, missing Names) {
+	var customers []client.Customer
+	byID := map[string]cache.Customer{}
+	for _, row := range rows {
+		customers = append(customers, row.Customer)
+		byID[client.CanonicalID(row.ID)] = row
+	}
+	named, missing := n.Find(customers)
+	for _, customer := range named {
+		found = append(found, byID[client.CanonicalID(customer.ID)])
 	}
 	return found, missing
 }

@@ -10,48 +10,48 @@ import (
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/output"
 )
 
-// Total is what customers have spent in one currency. Amounts of several currencies
+// total is what customers have spent in one currency. Amounts of several currencies
 // are never added up.
-type Total struct {
-	Currency  string
-	Cost      float64
-	Customers int
+type total struct {
+	currency  string
+	cost      float64
+	customers int
 }
 
-// Totals adds up the costs of customers by currency.
-type Totals struct{ totals map[string]Total }
+// totals adds up the costs of customers by currency.
+type totals struct{ byCurrency map[string]total }
 
-// Add adds a customer. One without figures counts for nothing.
-func (t *Totals) Add(c cache.Customer) {
+// add adds a customer. One without figures counts for nothing.
+func (t *totals) add(c cache.Customer) {
 	if c.Figures == nil {
 		return
 	}
-	if t.totals == nil {
-		t.totals = map[string]Total{}
+	if t.byCurrency == nil {
+		t.byCurrency = map[string]total{}
 	}
-	total := t.totals[currency(c)]
-	t.totals[currency(c)] = Total{currency(c), total.Cost + c.Figures.TotalCost, total.Customers + 1}
+	known := t.byCurrency[currency(c)]
+	t.byCurrency[currency(c)] = total{currency(c), known.cost + c.Figures.TotalCost, known.customers + 1}
 }
 
-// Customers returns the number of customers with figures.
-func (t *Totals) Customers() int {
+// customers returns the number of customers with figures.
+func (t *totals) customers() int {
 	customers := 0
-	for _, total := range t.totals {
-		customers += total.Customers
+	for _, total := range t.byCurrency {
+		customers += total.customers
 	}
 	return customers
 }
 
-// Sorted returns the totals in the order of the currencies.
-func (t *Totals) Sorted() []Total {
-	return slices.SortedFunc(maps.Values(t.totals), func(a, b Total) int { return cmp.Compare(a.Currency, b.Currency) })
+// sorted returns the totals in the order of the currencies.
+func (t *totals) sorted() []total {
+	return slices.SortedFunc(maps.Values(t.byCurrency), func(a, b total) int { return cmp.Compare(a.currency, b.currency) })
 }
 
-// TotalListing describes the columns of totals.
-func TotalListing() output.Listing[Total] {
-	return output.Listing[Total]{Columns: []output.Column[Total]{
-		{Head: "TOTAL", Cell: func(t Total, _ output.Screen) string { return output.OrDash(t.Currency) }},
-		{Head: "COST", Right: true, Cell: func(t Total, _ output.Screen) string { return money(&t.Cost) }},
-		{Head: "CUSTOMERS", Right: true, Cell: func(t Total, _ output.Screen) string { return strconv.Itoa(t.Customers) }},
+// totalListing describes the columns of totals.
+func totalListing() output.Listing[total] {
+	return output.Listing[total]{Columns: []output.Column[total]{
+		{Head: "TOTAL", Cell: func(t total, _ output.Screen) string { return output.OrDash(t.currency) }},
+		{Head: "COST", Right: true, Cell: func(t total, _ output.Screen) string { return money(&t.cost) }},
+		{Head: "CUSTOMERS", Right: true, Cell: func(t total, _ output.Screen) string { return strconv.Itoa(t.customers) }},
 	}}
 }

@@ -1,4 +1,4 @@
-package cli
+package usage
 
 import (
 	"errors"
@@ -15,12 +15,20 @@ import (
 // maxNames is the number of customers that are named for a cause of failures.
 const maxNames = 3
 
-// failures collects failures by cause, since one cause often affects many customers.
-type failures struct {
+// Failures collects failures by cause, since one cause often affects many customers.
+type Failures struct {
 	w       io.Writer
-	verbose bool // whether each failure is printed when it occurs, not each cause at the end
+	program string
+	verbose bool
 	count   int
 	causes  []*failureCause
+}
+
+// NewFailures returns an empty collection that is printed to a writer, after the name of
+// the program. It prints each failure when it occurs if verbose is set, and each cause
+// at the end otherwise.
+func NewFailures(w io.Writer, program string, verbose bool) *Failures {
+	return &Failures{w: w, program: program, verbose: verbose}
 }
 
 // failureCause is one cause of failures and the customers that it affects.
@@ -32,17 +40,20 @@ type failureCause struct {
 	names     []string // of the first customers
 }
 
-// add records a failure of the customer of a name, or of no single customer if the
+// Count returns the number of failures that are not tolerated.
+func (f *Failures) Count() int { return f.count }
+
+// Add records a failure of the customer of a name, or of no single customer if the
 // name is "".
-func (f *failures) add(customer string, err error) {
+func (f *Failures) Add(customer string, err error) {
 	f.count++
 	f.record(customer, err, false)
 }
 
-// tolerate records a failure that does not make the command fail.
-func (f *failures) tolerate(customer string, err error) { f.record(customer, err, true) }
+// Tolerate records a failure that does not make the command fail.
+func (f *Failures) Tolerate(customer string, err error) { f.record(customer, err, true) }
 
-func (f *failures) record(customer string, err error, tolerated bool) {
+func (f *Failures) record(customer string, err error, tolerated bool) {
 	c := f.causeOf(err, tolerated)
 	if customer != "" {
 		c.customers++
@@ -55,11 +66,11 @@ func (f *failures) record(customer string, err error, tolerated bool) {
 		if customer != "" {
 			one.names, one.customers = []string{fmt.Sprintf("%q", customer)}, 1
 		}
-		one.print(f.w)
+		one.print(f.w, f.program)
 	}
 }
 
-func (f *failures) causeOf(err error, tolerated bool) *failureCause {
+func (f *Failures) causeOf(err error, tolerated bool) *failureCause {
 	key := fmt.Sprint(tolerated, cache.CauseKey(err))
 	i := slices.IndexFunc(f.causes, func(c *failureCause) bool { return c.key == key })
 	if i < 0 {
@@ -70,7 +81,7 @@ func (f *failures) causeOf(err error, tolerated bool) *failureCause {
 }
 
 // print prints the cause on one line: the customers, and the first error.
-func (c *failureCause) print(w io.Writer) {
+func (c *failureCause) print(w io.Writer, program string) {
 	label := "failed"
 	if c.tolerated {
 		label = "note"
@@ -88,18 +99,18 @@ func (c *failureCause) print(w io.Writer) {
 	if customers != "" {
 		customers += ": "
 	}
-	fmt.Fprintf(w, "%s: %s: %s%s\n", name, label, customers, output.OneLine(c.err.Error()))
+	fmt.Fprintf(w, "%s: %s: %s%s\n", program, label, customers, output.OneLine(c.err.Error()))
 }
 
-// result prints the causes and the hints, and returns an error if anything failed.
-func (f *failures) result() error {
+// Result prints the causes and the hints, and returns an error if anything failed.
+func (f *Failures) Result() error {
 	if !f.verbose {
 		for _, c := range f.causes {
-			c.print(f.w)
+			c.print(f.w, f.program)
 		}
 	}
 	for _, hint := range f.hints() {
-		fmt.Fprintf(f.w, "%s: hint: %s\n", name, hint)
+		fmt.Fprintf(f.w, "%s: hint: %s\n", f.program, hint)
 	}
 	switch f.count {
 	case 0:
@@ -111,7 +122,7 @@ func (f *failures) result() error {
 }
 
 // hints returns the distinct hints of the causes that make the command fail.
-func (f *failures) hints() []string {
+func (f *Failures) hints() []string {
 	var hints []string
 	for _, c := range f.causes {
 		e, ok := errors.AsType[*client.Error](c.err)

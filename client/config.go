@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"runtime"
 	"slices"
 
 	"github.com/go-kit/log/level"
@@ -48,8 +49,11 @@ func (cfg Config) SecretFiles() []SecretFile {
 }
 
 // warnOfPublicFiles logs a warning for each file with a secret that every user of the
-// machine can read.
+// machine can read. The mode of a file on Windows does not state that.
 func (cfg Config) warnOfPublicFiles() {
+	if runtime.GOOS == "windows" {
+		return
+	}
 	for _, file := range cfg.SecretFiles() {
 		info, err := os.Stat(file.Path)
 		if err != nil || info.Mode().Perm()&0o007 == 0 || file.Field == "CertificateFile" && cfg.CertificateKeyFile != "" {

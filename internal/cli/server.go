@@ -116,7 +116,7 @@ func ready(w http.ResponseWriter, cache *cache.Cache) {
 // disabled.
 func (f *exporterFlags) metrics(cache *cache.Cache, registry *prometheus.Registry, logger log.Logger) http.Handler {
 	opts := promhttp.HandlerOpts{
-		ErrorLog:          gatherLog{logger},
+		ErrorLog:          scrapeLog{logger},
 		ErrorHandling:     promhttp.ContinueOnError,
 		EnableOpenMetrics: true,
 	}
@@ -136,19 +136,25 @@ func (f *exporterFlags) metrics(cache *cache.Cache, registry *prometheus.Registr
 	return promhttp.InstrumentMetricHandler(registry, collector.NewExposition(cache, registry, opts))
 }
 
-// gatherLog logs the errors of promhttp, one line for each scrape.
-type gatherLog struct{ logger log.Logger }
+// scrapeLog logs the errors of scrapes, one line for each scrape.
+type scrapeLog struct{ logger log.Logger }
 
 // Println implements promhttp.Logger.
-func (l gatherLog) Println(v ...any) {
-	var gathering prometheus.MultiError
+func (l scrapeLog) Println(v ...any) {
+	text := strings.TrimSpace(fmt.Sprintln(v...))
 	for _, part := range v {
-		if err, ok := part.(error); ok && errors.As(err, &gathering) {
+		err, _ := part.(error)
+		var gathering prometheus.MultiError
+		if errors.As(err, &gathering) {
 			_ = level.Error(l.logger).Log("msg", "gathering metrics failed", "errors", len(gathering), "first", gathering[0])
 			return
 		}
+		if unread, ok := errors.AsType[*collector.WriteError](err); ok {
+			_ = level.Debug(l.logger).Log("msg", "a client hung up or read too slowly", "err", unread)
+			return
+		}
 	}
-	_ = level.Error(l.logger).Log("msg", "serving a scrape failed", "err", strings.TrimSpace(fmt.Sprintln(v...)))
+	_ = level.Error(l.logger).Log("msg", "serving a scrape failed", "err", text)
 }
 
 func (f *exporterFlags) landingPage() (http.Handler, error) {

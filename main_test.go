@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -31,39 +32,85 @@ func program(ctx context.Context, args ...string) *exec.Cmd {
 	return exec.CommandContext(ctx, os.Args[0], append([]string{"as-the-program"}, args...)...) //nolint:gosec // It is this very binary.
 }
 
+// startDemo starts a demo, and returns its address and what it logs. The log is whole
+// when the demo has ended.
+func startDemo(t *testing.T, cmd *exec.Cmd) (url string, stderr *strings.Builder) {
+	t.Helper()
+	cmd.WaitDelay = 10 * time.Second
+	stderr = &strings.Builder{}
+	cmd.Stderr = stderr
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for lines := bufio.NewScanner(stdout); url == "" && lines.Scan(); {
+		url = strings.TrimSuffix(regexp.MustCompile(`http://\S+/-/ready`).FindString(lines.Text()), "/-/ready")
+	}
+	return url, stderr
+}
+
+// statusOf returns the status of a page.
+func statusOf(ctx context.Context, t *testing.T, url string) int {
+	t.Helper()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	return resp.StatusCode
+}
+
+// end sends a signal to a program, and fails the test unless it ends with status 0.
+func end(t *testing.T, cmd *exec.Cmd, signal os.Signal) {
+	t.Helper()
+	if err := cmd.Process.Signal(signal); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("After %v it ended with %v, want status 0", signal, err)
+	}
+}
+
 // Both signals that ask a process to end are taken as a reason to end well.
 func TestSignalsEndTheProgramWell(t *testing.T) {
 	for _, signal := range []os.Signal{syscall.SIGTERM, os.Interrupt} {
 		t.Run(signal.String(), func(t *testing.T) {
 			cmd := program(t.Context(), "demo", "--web.listen-address=127.0.0.1:0")
-			cmd.WaitDelay = 10 * time.Second
-			stdout, err := cmd.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			var url string
-			for lines := bufio.NewScanner(stdout); url == "" && lines.Scan(); {
-				url = regexp.MustCompile(`http://\S+/-/ready`).FindString(lines.Text())
-			}
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
-			if err != nil {
-				t.Fatal(err)
-			}
-			resp.Body.Close()
-			if err := cmd.Process.Signal(signal); err != nil {
-				t.Fatal(err)
-			}
-			if err := cmd.Wait(); err != nil {
-				t.Errorf("After %v it ended with %v, want status 0", signal, err)
-			}
+			url, _ := startDemo(t, cmd)
+			statusOf(t.Context(), t, url+"/-/ready")
+			end(t, cmd, signal)
 		})
+	}
+}
+
+// With 256 files that it may open, and 400 connections that send no request, the
+// program still responds that it is healthy.
+func TestHalfOpenConnections(t *testing.T) {
+	demo := program(t.Context(), "demo", "--web.listen-address=127.0.0.1:0")
+	cmd := exec.CommandContext(t.Context(), "sh", append([]string{"-c", `ulimit -n 256 && exec "$@"`, "sh"}, demo.Args...)...) //nolint:gosec // The same binary.
+	url, stderr := startDemo(t, cmd)
+	for range 400 {
+		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second) // Half-open connections end after 10 s.
+	defer cancel()
+	if got := statusOf(ctx, t, url+"/-/healthy"); got != http.StatusOK {
+		t.Errorf("It responded with %d, want 200", got)
+	}
+	end(t, cmd, syscall.SIGTERM)
+	if log := stderr.String(); strings.Contains(log, "too many open files") || strings.Count(log, "too many connections") != 1 {
+		t.Errorf("It logged:\n%s", log)
 	}
 }
 

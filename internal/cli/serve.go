@@ -56,6 +56,7 @@ type exporterFlags struct {
 	shard            cache.Shard
 	maxWait, offset  time.Duration
 	maxRequests      int
+	maxConnections   int
 	telemetryPath    string
 	bare, pprof      bool
 	web              *web.FlagConfig
@@ -80,6 +81,7 @@ func (f *exporterFlags) define(to flagger, d defaults) {
 	define(to, "web.telemetry-path", "Path of the metrics endpoint.", &f.telemetryPath, telemetryPath).Default("/metrics")
 	define(to, "web.timeout-offset", "Duration subtracted from the scrape timeout that Prometheus sends.", &f.offset, duration(0)).Default("500ms")
 	define(to, "web.max-requests", "Maximum number of scrapes whose responses are written at once; a further one waits until its deadline, and then gets status 503.", &f.maxRequests, positive).Default("40")
+	define(to, "web.max-connections", "Maximum number of connections; a new one takes the place of the oldest without a request. At most half of the files that the process may open.", &f.maxConnections, positive).Default("512")
 	to.Flag("web.disable-exporter-metrics", "Exclude metrics about the exporter itself (go_*, process_*, promhttp_*).").BoolVar(&f.bare)
 	to.Flag("web.enable-pprof", "Serve profiles under /debug/pprof/.").BoolVar(&f.pprof)
 }
@@ -173,5 +175,5 @@ func (f *exporterFlags) serve(ctx context.Context, env *environment, cfg client.
 	}
 	_ = level.Info(env.logger).Log("msg", "starting", "program", name, "version", version.Info())
 	cache.StartRefresh()
-	return f.listen(ctx, env, cache, newServer(handler, env, listening))
+	return f.listen(ctx, env, cache, f.newServer(handler, env, listening))
 }

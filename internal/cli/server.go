@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/prometheus/common/version"
 	"github.com/prometheus/exporter-toolkit/web"
+	"golang.org/x/time/rate"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/collector"
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache"
@@ -39,8 +40,9 @@ var writeTimes = weblimit.WriteTimes{Stalled: 30 * time.Second, Whole: 2 * time.
 var writeTimeout = collector.LongestWait + writeTimes.Whole
 
 // newServer returns a server that bounds the time and memory a client can take.
-func newServer(handler http.Handler, env *environment, listening func(net.Addr)) *http.Server {
+func (f *exporterFlags) newServer(handler http.Handler, env *environment, listening func(net.Addr)) *http.Server {
 	return &http.Server{
+		ConnState:         f.connections(env.logger).State,
 		Handler:           http.MaxBytesHandler(handler, 64<<10),
 		ErrorLog:          slog.NewLogLogger(slogger(env.logger).Handler(), slog.LevelWarn),
 		ReadHeaderTimeout: 10 * time.Second,
@@ -54,6 +56,22 @@ func newServer(handler http.Handler, env *environment, listening func(net.Addr))
 			return context.Background()
 		},
 	}
+}
+
+// connections returns the bound of connections. It logs at most once a minute that it
+// has closed some.
+func (f *exporterFlags) connections(logger log.Logger) *weblimit.Connections {
+	var connections *weblimit.Connections
+	sometimes := rate.Sometimes{Interval: time.Minute}
+	connections = weblimit.NewConnections(f.maxConnections, func() {
+		sometimes.Do(func() {
+			_ = level.Warn(logger).Log("msg", "too many connections: closing those without a request", "limit", connections.Most())
+		})
+	})
+	if most := connections.Most(); most < f.maxConnections {
+		_ = level.Info(logger).Log("msg", "fewer connections are accepted than --web.max-connections allows: half of the files that the process may open", "limit", most)
+	}
+	return connections
 }
 
 // listen serves until the context is done. It then closes the cache first, so that

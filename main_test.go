@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -36,9 +37,15 @@ func program(ctx context.Context, args ...string) *exec.Cmd {
 // when the demo has ended.
 func startDemo(t *testing.T, cmd *exec.Cmd) (url string, stderr *strings.Builder) {
 	t.Helper()
-	cmd.WaitDelay = 10 * time.Second
 	stderr = &strings.Builder{}
 	cmd.Stderr = stderr
+	return startProgram(t, cmd), stderr
+}
+
+// startProgram starts a demo, and returns its address.
+func startProgram(t *testing.T, cmd *exec.Cmd) (url string) {
+	t.Helper()
+	cmd.WaitDelay = 10 * time.Second
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -49,11 +56,11 @@ func startDemo(t *testing.T, cmd *exec.Cmd) (url string, stderr *strings.Builder
 	for lines := bufio.NewScanner(stdout); url == "" && lines.Scan(); {
 		url = strings.TrimSuffix(regexp.MustCompile(`http://\S+/-/ready`).FindString(lines.Text()), "/-/ready")
 	}
-	return url, stderr
+	return url
 }
 
-// statusOf returns the status of a page.
-func statusOf(ctx context.Context, t *testing.T, url string) int {
+// get returns the status and the text of a page.
+func get(ctx context.Context, t *testing.T, url string) (status int, text string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -64,7 +71,11 @@ func statusOf(ctx context.Context, t *testing.T, url string) int {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	return resp.StatusCode
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(body)
 }
 
 // end sends a signal to a program, and fails the test unless it ends with status 0.
@@ -84,7 +95,7 @@ func TestSignalsEndTheProgramWell(t *testing.T) {
 		t.Run(signal.String(), func(t *testing.T) {
 			cmd := program(t.Context(), "demo", "--web.listen-address=127.0.0.1:0")
 			url, _ := startDemo(t, cmd)
-			statusOf(t.Context(), t, url+"/-/ready")
+			get(t.Context(), t, url+"/-/ready")
 			end(t, cmd, signal)
 		})
 	}
@@ -105,13 +116,106 @@ func TestHalfOpenConnections(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second) // Half-open connections end after 10 s.
 	defer cancel()
-	if got := statusOf(ctx, t, url+"/-/healthy"); got != http.StatusOK {
+	if got, _ := get(ctx, t, url+"/-/healthy"); got != http.StatusOK {
 		t.Errorf("It responded with %d, want 200", got)
 	}
 	end(t, cmd, syscall.SIGTERM)
 	if log := stderr.String(); strings.Contains(log, "too many open files") || strings.Count(log, "too many connections") != 1 {
 		t.Errorf("It logged:\n%s", log)
 	}
+}
+
+// holdResponse starts a response that takes a minute, and waits until it is in progress.
+func holdResponse(t *testing.T, url string) {
+	t.Helper()
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if _, err := io.WriteString(conn, "GET /debug/pprof/profile?seconds=60 HTTP/1.1\r\nHost: slow\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	for range 1000 {
+		if _, stacks := get(t.Context(), t, url+"/debug/pprof/goroutine?debug=2"); strings.Contains(stacks, "pprof.Profile(") {
+			return
+		}
+	}
+	t.Fatal("the response does not begin")
+}
+
+// A second signal ends the program at once, while the first waits for a response.
+func TestSecondSignal(t *testing.T) {
+	t.Parallel()
+	for _, signal := range []os.Signal{syscall.SIGTERM, os.Interrupt} {
+		cmd := program(t.Context(), "demo", "--web.listen-address=127.0.0.1:0", "--web.enable-pprof")
+		url, _ := startDemo(t, cmd)
+		holdResponse(t, url)
+		ended := make(chan error, 1)
+		go func() { ended <- cmd.Wait() }()
+		began := time.Now()
+		err := repeat(cmd, signal, ended)
+		if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.Success() || time.Since(began) > 4*time.Second {
+			t.Errorf("After %v it ended after %v with %v, want at once by the signal", signal, time.Since(began), err)
+		}
+	}
+}
+
+// repeat sends a signal every 100 ms until the program ends.
+func repeat(cmd *exec.Cmd, signal os.Signal, ended <-chan error) error {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		_ = cmd.Process.Signal(signal) // It may have ended.
+		select {
+		case err := <-ended:
+			return err
+		case <-tick.C:
+		}
+	}
+}
+
+// A response in progress that does not end is cut off, and the program ends well.
+func TestStopWithAResponseInProgress(t *testing.T) {
+	t.Parallel()
+	cmd := program(t.Context(), "demo", "--web.listen-address=127.0.0.1:0", "--web.enable-pprof")
+	url, stderr := startDemo(t, cmd)
+	holdResponse(t, url)
+	end(t, cmd, syscall.SIGTERM)
+	if log := stderr.String(); !strings.Contains(log, `msg="closing connections whose responses are not read to their end"`) {
+		t.Errorf("It logged:\n%s", log)
+	}
+}
+
+// SIGHUP does not end the program, nor does a log that has lost its reader.
+func TestHangup(t *testing.T) {
+	cmd := program(t.Context(), "demo", "--web.listen-address=127.0.0.1:0")
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stderr = writer
+	url := startProgram(t, cmd)
+	if err := errors.Join(writer.Close(), cmd.Process.Signal(syscall.SIGHUP)); err != nil {
+		t.Fatal(err)
+	}
+	for lines := bufio.NewScanner(reader); ; {
+		if !lines.Scan() {
+			t.Fatal("SIGHUP is not logged")
+		}
+		if strings.Contains(lines.Text(), `msg="reading the files again and refreshing"`) {
+			break
+		}
+	}
+	if err := errors.Join(reader.Close(), cmd.Process.Signal(syscall.SIGHUP)); err != nil {
+		t.Fatal(err)
+	}
+	for range 20 { // It logs meanwhile.
+		if got, _ := get(t.Context(), t, url+"/metrics"); got != http.StatusOK {
+			t.Errorf("It responded with %d, want 200", got)
+		}
+	}
+	end(t, cmd, syscall.SIGTERM)
 }
 
 // What is asked for wrongly ends the process with a status of its own.

@@ -10,6 +10,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -145,6 +146,8 @@ func (f *exporterFlags) checkCacheFile(cfg client.Config) error {
 // serve runs the exporter until the context is done. It calls listening with each
 // address that the server listens on.
 func (f *exporterFlags) serve(ctx context.Context, env *environment, cfg client.Config, listening func(net.Addr)) error {
+	hangups, restore := notifyHangups()
+	defer restore()
 	if err := errors.Join(f.checkWebConfig(), f.checkCacheFile(cfg)); err != nil {
 		return err
 	}
@@ -175,5 +178,15 @@ func (f *exporterFlags) serve(ctx context.Context, env *environment, cfg client.
 	}
 	_ = level.Info(env.logger).Log("msg", "starting", "program", name, "version", version.Info())
 	cache.StartRefresh()
+	var reloads sync.WaitGroup
+	defer reloads.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	reloads.Go(func() {
+		f.reloadAt(ctx, hangups, env, cfg.CheckFiles, func() {
+			c.Reload()
+			cache.Renew(ctx)
+		})
+	})
 	return f.listen(ctx, env, cache, f.newServer(handler, env, listening))
 }

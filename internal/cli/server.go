@@ -27,8 +27,9 @@ import (
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/weblimit"
 )
 
-// shutdownTimeout bounds the wait for pending responses after SIGTERM.
-const shutdownTimeout = 10 * time.Second
+// shutdownTimeout bounds the wait for responses in progress after SIGTERM. None of them
+// waits for a refresh then.
+const shutdownTimeout = 5 * time.Second
 
 // writeTimes bound how long the reader of a response may take. No scrape of
 // Prometheus reads that long: its own timeout bounds the wait and the response
@@ -82,9 +83,7 @@ func (f *exporterFlags) listen(ctx context.Context, env *environment, cache *cac
 	go func() {
 		<-ctx.Done()
 		cache.Close()
-		timeout, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
-		defer cancel()
-		stopped <- server.Shutdown(timeout)
+		stopped <- shutDown(context.WithoutCancel(ctx), server, env.logger)
 	}()
 	err := web.ListenAndServe(server, f.web, slogger(env.logger))
 	stop()
@@ -94,6 +93,19 @@ func (f *exporterFlags) listen(ctx context.Context, env *environment, cache *cac
 	}
 	_ = level.Info(env.logger).Log("msg", "stopped")
 	return shutdownErr
+}
+
+// shutDown waits for the responses in progress, and closes the connections of those
+// whose readers are slow.
+func shutDown(ctx context.Context, server *http.Server, logger log.Logger) error {
+	ctx, cancel := context.WithTimeout(ctx, shutdownTimeout)
+	defer cancel()
+	err := server.Shutdown(ctx)
+	if !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	_ = level.Warn(logger).Log("msg", "closing connections whose responses are not read to their end")
+	return server.Close()
 }
 
 // handler returns the handler of all routes. Only profiles, which may be

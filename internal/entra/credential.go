@@ -12,7 +12,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -105,7 +104,7 @@ type certificate struct {
 }
 
 func (c Credential) readCertificate() (*certificate, error) {
-	content, err := os.ReadFile(c.CertificateFile)
+	content, _, err := readFile(c.CertificateFile)
 	if err != nil {
 		return nil, &FileError{"CertificateFile", err}
 	}
@@ -116,7 +115,7 @@ func (c Credential) readCertificate() (*certificate, error) {
 	keyFile, key := c.CertificateKeyFile, content
 	switch {
 	case keyFile != "":
-		if key, err = os.ReadFile(keyFile); err != nil {
+		if key, _, err = readFile(keyFile); err != nil {
 			return nil, &FileError{"CertificateKeyFile", err}
 		}
 	case errors.Is(checkKey(content), errNoKey):

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -15,11 +14,7 @@ import (
 // ReadSecret returns a file's content without the white space around it, and its
 // modification time.
 func ReadSecret(file string) (string, time.Time, error) {
-	info, err := os.Stat(file)
-	if err != nil {
-		return "", time.Time{}, err
-	}
-	content, err := os.ReadFile(file)
+	content, modified, err := readFile(file)
 	if err != nil {
 		return "", time.Time{}, err
 	}
@@ -27,7 +22,7 @@ func ReadSecret(file string) (string, time.Time, error) {
 	if secret == "" {
 		return "", time.Time{}, fmt.Errorf("%s is empty", file)
 	}
-	return secret, info.ModTime(), nil
+	return secret, modified, nil
 }
 
 // store holds the refresh token and keeps it in a file.

@@ -158,6 +158,10 @@ func (c *Client) RefreshTokenIssued() time.Time { return c.source.Issued() }
 // zero if the application has none.
 func (c *Client) CertificateExpiry() time.Time { return c.source.CertificateExpiry() }
 
+// Reload forgets failures to get an access token, and the access token if the refresh
+// token in its file was replaced. The next call reads the files of the credentials again.
+func (c *Client) Reload() { c.source.Reload() }
+
 // Close waits up to two seconds for an exchange of tokens under way, so that the
 // rotated refresh token is stored, and closes idle connections. All calls have to
 // have ended.

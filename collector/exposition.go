@@ -2,6 +2,7 @@ package collector
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"io"
 	"net/http"
@@ -61,10 +62,25 @@ func registryOf(c prometheus.Collector) *prometheus.Registry {
 func (e *exposition) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	live := &liveResponse{ResponseWriter: w, status: http.StatusOK}
 	e.live.ServeHTTP(live, r)
-	if err := e.write(w, live, r.URL.Query()["name[]"]); err != nil && e.log != nil {
-		e.log.Println("error sending a response:", err)
+	err := cmp.Or(e.write(w, live, r.URL.Query()["name[]"]), r.Context().Err())
+	if err != nil && e.log != nil {
+		e.log.Println("error sending a response:", &WriteError{err})
 	}
 }
+
+// WriteError is the error of a response that the client did not read to its end. The
+// logger of [NewExposition] gets one for each such response.
+type WriteError struct {
+	// Err is the cause: of the write, or of the context of a request whose client hung
+	// up before its response was written.
+	Err error
+}
+
+// Error implements error.
+func (e *WriteError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *WriteError) Unwrap() error { return e.Err }
 
 // write writes the response: those families of the customers that have one of the
 // names, or all if there are no names, and what is live. In place of an error of the

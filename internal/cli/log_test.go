@@ -21,7 +21,7 @@ func TestGatherErrorsAreOneLine(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			var out strings.Builder
-			gatherLog{(&logFlags{level: "info", format: "logfmt"}).logger(&out)}.Println(test.errors...)
+			scrapeLog{(&logFlags{level: "info", format: "logfmt"}).logger(&out)}.Println(test.errors...)
 			_, got, _ := strings.Cut(out.String(), " ")
 			if got != test.want+"\n" {
 				t.Errorf("It logged %q, want %q", got, test.want)

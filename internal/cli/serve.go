@@ -8,6 +8,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -55,6 +56,7 @@ type exporterFlags struct {
 	shard            cache.Shard
 	maxWait, offset  time.Duration
 	maxRequests      int
+	maxConnections   int
 	telemetryPath    string
 	bare, pprof      bool
 	web              *web.FlagConfig
@@ -79,6 +81,7 @@ func (f *exporterFlags) define(to flagger, d defaults) {
 	define(to, "web.telemetry-path", "Path of the metrics endpoint.", &f.telemetryPath, telemetryPath).Default("/metrics")
 	define(to, "web.timeout-offset", "Duration subtracted from the scrape timeout that Prometheus sends.", &f.offset, duration(0)).Default("500ms")
 	define(to, "web.max-requests", "Maximum number of scrapes whose responses are written at once; a further one waits until its deadline, and then gets status 503.", &f.maxRequests, positive).Default("40")
+	define(to, "web.max-connections", "Maximum number of connections; a new one takes the place of the oldest without a request. At most half of the files that the process may open.", &f.maxConnections, positive).Default("512")
 	to.Flag("web.disable-exporter-metrics", "Exclude metrics about the exporter itself (go_*, process_*, promhttp_*).").BoolVar(&f.bare)
 	to.Flag("web.enable-pprof", "Serve profiles under /debug/pprof/.").BoolVar(&f.pprof)
 }
@@ -139,6 +142,8 @@ func (f *exporterFlags) checkCacheFile(cfg client.Config) error {
 // serve runs the exporter until the context is done. It calls listening with each
 // address that the server listens on.
 func (f *exporterFlags) serve(ctx context.Context, env *environment, cfg client.Config, listening func(net.Addr)) error {
+	hangups, restore := notifyHangups()
+	defer restore()
 	if err := errors.Join(f.checkWebConfig(), f.checkCacheFile(cfg)); err != nil {
 		return err
 	}
@@ -170,5 +175,15 @@ func (f *exporterFlags) serve(ctx context.Context, env *environment, cfg client.
 	}
 	_ = level.Info(env.logger).Log("msg", "starting", "program", name, "version", version.Info())
 	cache.StartRefresh()
-	return f.listen(ctx, env, cache, newServer(handler, env, listening))
+	var reloads sync.WaitGroup
+	defer reloads.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	reloads.Go(func() {
+		f.reloadAt(ctx, hangups, env, cfg.CheckFiles, func() {
+			c.Reload()
+			cache.Renew(ctx)
+		})
+	})
+	return f.listen(ctx, env, cache, f.newServer(handler, env, listening))
 }

@@ -20,14 +20,16 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/prometheus/common/version"
 	"github.com/prometheus/exporter-toolkit/web"
+	"golang.org/x/time/rate"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/collector"
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache"
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/weblimit"
 )
 
-// shutdownTimeout bounds the wait for pending responses after SIGTERM.
-const shutdownTimeout = 10 * time.Second
+// shutdownTimeout bounds the wait for responses in progress after SIGTERM. None of them
+// waits for a refresh then.
+const shutdownTimeout = 5 * time.Second
 
 // writeTimes bound how long the reader of a response may take. No scrape of
 // Prometheus reads that long: its own timeout bounds the wait and the response
@@ -39,8 +41,9 @@ var writeTimes = weblimit.WriteTimes{Stalled: 30 * time.Second, Whole: 2 * time.
 var writeTimeout = collector.LongestWait + writeTimes.Whole
 
 // newServer returns a server that bounds the time and memory a client can take.
-func newServer(handler http.Handler, env *environment, listening func(net.Addr)) *http.Server {
+func (f *exporterFlags) newServer(handler http.Handler, env *environment, listening func(net.Addr)) *http.Server {
 	return &http.Server{
+		ConnState:         f.connections(env.logger).State,
 		Handler:           http.MaxBytesHandler(handler, 64<<10),
 		ErrorLog:          slog.NewLogLogger(slogger(env.logger).Handler(), slog.LevelWarn),
 		ReadHeaderTimeout: 10 * time.Second,
@@ -56,6 +59,22 @@ func newServer(handler http.Handler, env *environment, listening func(net.Addr))
 	}
 }
 
+// connections returns the bound of connections. It logs at most once a minute that it
+// has closed some.
+func (f *exporterFlags) connections(logger log.Logger) *weblimit.Connections {
+	var connections *weblimit.Connections
+	sometimes := rate.Sometimes{Interval: time.Minute}
+	connections = weblimit.NewConnections(f.maxConnections, func() {
+		sometimes.Do(func() {
+			_ = level.Warn(logger).Log("msg", "too many connections: closing those without a request", "limit", connections.Most())
+		})
+	})
+	if most := connections.Most(); most < f.maxConnections {
+		_ = level.Info(logger).Log("msg", "fewer connections are accepted than --web.max-connections allows: half of the files that the process may open", "limit", most)
+	}
+	return connections
+}
+
 // listen serves until the context is done. It then closes the cache first, so that
 // scrapes that wait for a refresh return at once with the cached figures.
 func (f *exporterFlags) listen(ctx context.Context, env *environment, cache *cache.Cache, server *http.Server) error {
@@ -64,9 +83,7 @@ func (f *exporterFlags) listen(ctx context.Context, env *environment, cache *cac
 	go func() {
 		<-ctx.Done()
 		cache.Close()
-		timeout, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
-		defer cancel()
-		stopped <- server.Shutdown(timeout)
+		stopped <- shutDown(context.WithoutCancel(ctx), server, env.logger)
 	}()
 	err := web.ListenAndServe(server, f.web, slogger(env.logger))
 	stop()
@@ -76,6 +93,19 @@ func (f *exporterFlags) listen(ctx context.Context, env *environment, cache *cac
 	}
 	_ = level.Info(env.logger).Log("msg", "stopped")
 	return shutdownErr
+}
+
+// shutDown waits for the responses in progress, and closes the connections of those
+// whose readers are slow.
+func shutDown(ctx context.Context, server *http.Server, logger log.Logger) error {
+	ctx, cancel := context.WithTimeout(ctx, shutdownTimeout)
+	defer cancel()
+	err := server.Shutdown(ctx)
+	if !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	_ = level.Warn(logger).Log("msg", "closing connections whose responses are not read to their end")
+	return server.Close()
 }
 
 // handler returns the handler of all routes. Only profiles, which may be
@@ -116,7 +146,7 @@ func ready(w http.ResponseWriter, cache *cache.Cache) {
 // disabled.
 func (f *exporterFlags) metrics(cache *cache.Cache, registry *prometheus.Registry, logger log.Logger) http.Handler {
 	opts := promhttp.HandlerOpts{
-		ErrorLog:          gatherLog{logger},
+		ErrorLog:          scrapeLog{logger},
 		ErrorHandling:     promhttp.ContinueOnError,
 		EnableOpenMetrics: true,
 	}
@@ -136,19 +166,25 @@ func (f *exporterFlags) metrics(cache *cache.Cache, registry *prometheus.Registr
 	return promhttp.InstrumentMetricHandler(registry, collector.NewExposition(cache, registry, opts))
 }
 
-// gatherLog logs the errors of promhttp, one line for each scrape.
-type gatherLog struct{ logger log.Logger }
+// scrapeLog logs the errors of scrapes, one line for each scrape.
+type scrapeLog struct{ logger log.Logger }
 
 // Println implements promhttp.Logger.
-func (l gatherLog) Println(v ...any) {
-	var gathering prometheus.MultiError
+func (l scrapeLog) Println(v ...any) {
+	text := strings.TrimSpace(fmt.Sprintln(v...))
 	for _, part := range v {
-		if err, ok := part.(error); ok && errors.As(err, &gathering) {
+		err, _ := part.(error)
+		var gathering prometheus.MultiError
+		if errors.As(err, &gathering) {
 			_ = level.Error(l.logger).Log("msg", "gathering metrics failed", "errors", len(gathering), "first", gathering[0])
 			return
 		}
+		if unread, ok := errors.AsType[*collector.WriteError](err); ok {
+			_ = level.Debug(l.logger).Log("msg", "a client hung up or read too slowly", "err", unread)
+			return
+		}
 	}
-	_ = level.Error(l.logger).Log("msg", "serving a scrape failed", "err", strings.TrimSpace(fmt.Sprintln(v...)))
+	_ = level.Error(l.logger).Log("msg", "serving a scrape failed", "err", text)
 }
 
 func (f *exporterFlags) landingPage() (http.Handler, error) {

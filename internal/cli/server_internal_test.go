@@ -23,11 +23,12 @@ func TestReadersThatStall(t *testing.T) {
 				c, _ := cachetest.NewCache(t, cachetest.New(1000))
 				cachetest.Scrape(t, c)
 				env := &environment{logger: log.NewNopLogger()}
-				handler, err := (&exporterFlags{telemetryPath: "/metrics", maxRequests: 40}).handler(c, collector.NewClientMetrics(), env)
+				flags := &exporterFlags{telemetryPath: "/metrics", maxRequests: 40, maxConnections: 512}
+				handler, err := flags.handler(c, collector.NewClientMetrics(), env)
 				if err != nil {
 					t.Fatal(err)
 				}
-				server := newServer(handler, env, func(net.Addr) {})
+				server := flags.newServer(handler, env, func(net.Addr) {})
 				closed := make(chan time.Time, 1)
 				server.ConnState = func(_ net.Conn, state http.ConnState) {
 					if state == http.StateClosed {

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -217,6 +218,62 @@ func TestMaxRequests(t *testing.T) {
 	if second := <-answers; second.Status != 200 || second.Value("azure_csp_up") != 1 {
 		t.Errorf("The response to the scrape that waited is %d, want 200 with figures:\n%s", second.Status, second.Body)
 	}
+}
+
+// hangUp sends a scrape with a timeout of a minute and closes the connection, with the
+// loss of what is on its way, after the test has done something meanwhile.
+func hangUp(t *testing.T, exporter *clitest.Program, meanwhile func(net.Conn)) {
+	t.Helper()
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(exporter.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	tcp := conn.(*net.TCPConn)
+	if err := errors.Join(tcp.SetLinger(0), tcp.SetReadBuffer(4<<10)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, "GET /metrics HTTP/1.1\r\nHost: gone\r\nX-Prometheus-Scrape-Timeout-Seconds: 60\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	meanwhile(conn)
+}
+
+// checkHungUp waits for the one line about a client that hung up, and fails the test if
+// there is another one, or anything at a higher level.
+func checkHungUp(t *testing.T, exporter *clitest.Program) {
+	t.Helper()
+	exporter.Stderr.Await(t, `level=debug msg="a client hung up or read too slowly" err="?[^\n]+\n`)
+	exporter.Stop()
+	log := exporter.Stderr.String()
+	if got := strings.Count(log, "hung up"); got != 1 || strings.Contains(log, "level=error") {
+		t.Errorf("The log has %d lines about a client that hung up, want 1 and no error:\n%s", got, log)
+	}
+}
+
+// A client that hangs up in the middle of a response is worth one line at debug.
+func TestClientHangsUp(t *testing.T) {
+	sim := simulator.New(simulator.Config{Customers: clitest.Billed(1000)})
+	exporter := clitest.Start(t, simulated(t, sim, "serve", "--log.level=debug")...)
+	hangUp(t, exporter, func(conn net.Conn) {
+		if _, err := io.ReadFull(conn, make([]byte, 16)); err != nil {
+			t.Error(err)
+		}
+	})
+	checkHungUp(t, exporter)
+}
+
+// So is one that hangs up while it waits for a refresh.
+func TestClientHangsUpWhileItWaits(t *testing.T) {
+	asked := make(chan struct{}, 100)
+	exporter := clitest.Start(t, simulated(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // Before that, the context does not end with the connection.
+		asked <- struct{}{}
+		<-r.Context().Done()
+	}), "serve", "--log.level=debug")...)
+	<-asked
+	hangUp(t, exporter, func(net.Conn) {})
+	checkHungUp(t, exporter)
 }
 
 // Passwords are checked on every page.

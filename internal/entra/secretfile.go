@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -14,9 +12,6 @@ import (
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/wire"
 )
-
-// maxFile bounds what is read of a file, in bytes.
-const maxFile = 64 << 10
 
 // ReadSecret returns the token or secret that a file holds, and the file's
 // modification time. White space around the value is no part of it.
@@ -35,23 +30,8 @@ func ReadSecret(file string) (string, time.Time, error) {
 // readText returns the content of a text file in UTF-8, whatever its encoding, and its
 // modification time.
 func readText(file string) ([]byte, time.Time, error) {
-	info, err := os.Stat(file)
-	if err != nil {
-		return nil, time.Time{}, err
-	}
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, time.Time{}, err
-	}
-	defer func() { _ = f.Close() }() // It is only read.
-	content, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	switch {
-	case err != nil:
-		return nil, time.Time{}, err
-	case len(content) > maxFile:
-		return nil, time.Time{}, fmt.Errorf("%s holds more than %d KiB", file, maxFile>>10)
-	}
-	return decodeText(content), info.ModTime(), nil
+	content, modified, err := readFile(file)
+	return decodeText(content), modified, err
 }
 
 // decodeText returns a text in UTF-8 without a byte order mark. UTF-16, which Windows

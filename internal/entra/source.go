@@ -154,6 +154,20 @@ func (s *Source) conclude(err error) {
 	}
 }
 
+// Reload forgets that the last exchange failed, and the access token if the token files
+// hold another refresh token than after the last exchange. The next call of Token reads
+// the files again.
+func (s *Source) Reload() {
+	files := s.store.files()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if files != s.last.files {
+		s.access = ""
+	}
+	s.last.err = nil
+	s.failures.Reset()
+}
+
 // RetryIn returns how long the next exchange is delayed after a failure.
 func (s *Source) RetryIn() time.Duration {
 	s.mu.Lock()

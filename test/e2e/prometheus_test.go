@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"fmt"
+	"io"
 	"log"
 	"maps"
 	"net/http"
@@ -22,6 +23,31 @@ import (
 )
 
 // The tests of this file have a real Prometheus read what the exporter serves.
+
+// TestPrometheusGivesUp has Prometheus give up on scrapes, since the exporter responds at
+// the scrape's timeout and not before it: the exporter's log has no line about it, but
+// at debug.
+func TestPrometheusGivesUp(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // Before that, the context does not end with the connection.
+		<-r.Context().Done()
+	}))
+	t.Cleanup(server.Close)
+	exporter := clitest.Start(t, clitest.SimulatedFlags(t, server.URL, "--web.timeout-offset=0s", "--log.level=debug")...)
+	p := startPrometheus(t, scrapeConfig(exporter.URL))
+	p.awaitQuery(`count_over_time(up[1m]) >= 2 and up == 0`)
+	p.stop()
+	exporter.Stop()
+	log := exporter.Stderr.String()
+	if !strings.Contains(log, `level=debug msg="a client hung up or read too slowly"`) {
+		t.Errorf("Prometheus did not give up:\n%s", log)
+	}
+	for line := range strings.Lines(log) {
+		if strings.Contains(line, "scrape") && !strings.Contains(line, "level=debug") {
+			t.Errorf("The log has a line above debug: %s", line)
+		}
+	}
+}
 
 // TestShardsBehindPrometheus runs four shards behind one Prometheus, as the README
 // proposes: in its storage, every customer is there once, with the right cost.

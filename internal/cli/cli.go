@@ -100,6 +100,8 @@ func newApplication(stdout, stderr io.Writer) (*kingpin.Application, *logFlags, 
 		"customers": newCustomers(app.Command("customers", "List the customers.")),
 		"usage":     newUsage(app.Command("usage", "Print the usage of all or the given customers in the current billing period.")),
 		"login":     newLogin(app.Command("login", "Sign in as a user of the partner, store the refresh token and check it.")),
+
+		"healthcheck": newHealthcheck(app.Command("healthcheck", "Fail unless a URL responds with status 200.").Hidden()),
 	}
 }
 

@@ -92,11 +92,11 @@ func readBounded(path string) (content []byte, modified time.Time, err error) {
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	file, err := os.Open(path) //nolint:gosec // It is the file that the user names.
+	file, err := os.Open(path)
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // It was only read.
 	content, err = io.ReadAll(io.LimitReader(file, maxFile+1))
 	switch {
 	case err != nil:

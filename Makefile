@@ -17,6 +17,21 @@ BINARY        := azure_csp_exporter
 build: ## Build the static program.
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "$(LDFLAGS)" -o $(BINARY) .
 
+# The systems that the program is built for, besides the one at hand.
+SYSTEMS := windows/amd64 windows/arm64 darwin/amd64 darwin/arm64 linux/amd64 linux/arm64 linux/arm linux/386
+
+.PHONY: cross
+cross: ## Build the program for each system that it supports.
+	@for system in $(SYSTEMS); do \
+		echo "build for $$system"; \
+		GOOS=$${system%/*} GOARCH=$${system#*/} CGO_ENABLED=0 $(GO) build -trimpath -o /dev/null . || exit 1; \
+	done
+	GOOS=windows $(GO) vet ./internal/atomicfile ./internal/cli .
+
+.PHONY: windows-check
+windows-check: ## Run the program for Windows under wine, which has to be installed.
+	.ci/check-windows
+
 .PHONY: test
 test: ## Run the tests.
 	$(GO) test ./...

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -244,10 +245,22 @@ func TestManPage(t *testing.T) {
 	}
 }
 
-// A shell completes commands by their beginning, and flags.
+// A shell completes commands by their beginning, flags, and values of flags.
 func TestCompletion(t *testing.T) {
 	for _, test := range []struct{ typed, want string }{
-		{"", "check"}, {"che", "check"}, {"demo --back", "--backfill"}, {"serve --cache", "--cache.ttl"},
+		{"", "check"},
+		{"che", "check"},
+		{"demo --back", "--backfill"},
+		{"serve --cache", "--cache.ttl"},
+		{"usage --sort ", "budget-used"},
+		{"customers --sort d", "domain"},
+		{"usage --output ", "csv"},
+		{"check --log.level ", "warn"},
+		{"--log.format ", "json"},
+		{"login --partner.cloud ", "usgov"},
+		{"usage --sort = ", "forecast"}, // as bash splits --sort=
+		{"usage --sort =", "forecast"},
+		{"usage --name = x --sort = f", "forecast"},
 	} {
 		words := append([]string{"--completion-bash"}, strings.Split(test.typed, " ")...)
 		offered, err := program(t.Context(), words...).Output()
@@ -255,10 +268,38 @@ func TestCompletion(t *testing.T) {
 			t.Errorf("%q is completed with %q, %v, want %s among them", test.typed, offered, err, test.want)
 		}
 	}
-	for _, shell := range []string{"bash", "zsh"} {
-		script, err := program(t.Context(), "--completion-script-"+shell).Output()
-		if err != nil || !strings.Contains(string(script), "--completion-bash") {
-			t.Errorf("The script for %s is %q, %v", shell, script, err)
+	script, err := program(t.Context(), "--completion-script-zsh").Output()
+	if err != nil || !strings.Contains(string(script), "--completion-bash") {
+		t.Errorf("The script for zsh is %q, %v", script, err)
+	}
+}
+
+// The script for bash completes the value after an equals sign.
+func TestCompletionInBash(t *testing.T) {
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		t.Skip(err)
+	}
+	script, err := program(t.Context(), "--completion-script-bash").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrapper := filepath.Join(t.TempDir(), "azure_csp_exporter")
+	if err := os.WriteFile(wrapper, []byte("#!/bin/sh\nexec "+os.Args[0]+" as-the-program \"$@\"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for words, want := range map[string]string{
+		"usage --sort =":              "name cost budget-used forecast",
+		"usage --sort = b":            "budget-used",
+		"usage --output csv --sort f": "forecast",
+		"check --partner.cloud = us":  "usgov",
+	} {
+		typed := wrapper + " " + words
+		cmd := exec.CommandContext(t.Context(), bash, "-c", string(script)+ //nolint:gosec // The script is the program's.
+			"\nCOMP_WORDS=("+typed+"); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _azure_csp_exporter_bash_autocomplete; echo ${COMPREPLY[@]}")
+		offered, err := cmd.CombinedOutput()
+		if err != nil || strings.TrimSpace(string(offered)) != want {
+			t.Errorf("%q is completed with %q, %v, want %q", words, offered, err, want)
 		}
 	}
 }

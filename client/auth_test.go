@@ -105,6 +105,18 @@ func TestRotatedTokenIsStoredBeforeUse(t *testing.T) {
 	}
 }
 
+// A process that was killed while it stored a token leaves one in a temporary file.
+func TestTemporaryFilesAreSwept(t *testing.T) {
+	cfg := newServer(t).config()
+	folder := filepath.Dir(cfg.RefreshTokenFile)
+	write(t, filepath.Join(folder, "."+filepath.Base(cfg.RefreshTokenFile)+".123.tmp"), "fake-refresh-token-9")
+	newClient(t, cfg)
+	files, err := os.ReadDir(folder)
+	if err != nil || len(files) != 2 {
+		t.Errorf("got %v and %v, want only the secret and the token", files, err)
+	}
+}
+
 // Each exchange sends the token that the one before returned, and an answer
 // without one (the published sample, whose numbers are strings) keeps the old.
 func TestRefreshTokenRotates(t *testing.T) {
@@ -354,7 +366,7 @@ func TestTokenIsNotSpentWhereItCannotBeStored(t *testing.T) {
 		"a device":               {filepath.Join(dir, "device"), "refresh token file: " + filepath.Join(dir, "device") + " is empty"},
 		"a folder that is none":  {filepath.Join(dir, "target", "token"), "refresh token file: stat " + filepath.Join(dir, "target", "token") + ": not a directory"},
 		"a file system to read":  {"/proc/self/comm", "refresh token file: the rotated token cannot be stored: the folder /proc/self must be writable: "},
-		"another, for its owner": {"/sys/kernel/mm/transparent_hugepage/enabled", "refresh token file: the rotated token cannot be stored: the folder /sys/kernel/mm/transparent_hugepage must be writable: "},
+		"another, for its owner": {"/sys/kernel/mm/transparent_hugepage/use_zero_page", "refresh token file: the rotated token cannot be stored: the folder /sys/kernel/mm/transparent_hugepage must be writable: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := os.Stat(test.file); errors.Is(err, fs.ErrNotExist) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"runtime"
 	"slices"
 
 	"github.com/go-kit/log/level"
@@ -48,8 +49,11 @@ func (cfg Config) SecretFiles() []SecretFile {
 }
 
 // warnOfPublicFiles logs a warning for each file with a secret that every user of the
-// machine can read.
+// machine can read. The mode of a file on Windows does not state that.
 func (cfg Config) warnOfPublicFiles() {
+	if runtime.GOOS == "windows" {
+		return
+	}
 	for _, file := range cfg.SecretFiles() {
 		info, err := os.Stat(file.Path)
 		if err != nil || info.Mode().Perm()&0o007 == 0 || file.Field == "CertificateFile" && cfg.CertificateKeyFile != "" {
@@ -96,18 +100,11 @@ func (cfg Config) checkRefreshToken() error {
 	return fmt.Errorf("%w; %w", &ConfigError{"RefreshTokenFile", err}, &ConfigError{"BootstrapRefreshTokenFile", bootstrapErr})
 }
 
-// checkOverlap refuses a refresh token file that is one of the others as well,
-// since it is going to be replaced.
+// checkOverlap rejects a refresh token file that is one of the others as well, since
+// it is going to be replaced.
 func (cfg Config) checkOverlap() error {
-	replaced, err := os.Stat(cfg.RefreshTokenFile)
-	if err != nil {
-		return nil //nolint:nilerr // A file that does not exist is none of the others.
-	}
 	for _, file := range cfg.SecretFiles() {
-		if file.Field == "RefreshTokenFile" {
-			continue
-		}
-		if other, err := os.Stat(file.Path); err == nil && os.SameFile(replaced, other) {
+		if file.Field != "RefreshTokenFile" && atomicfile.Same(cfg.RefreshTokenFile, file.Path) {
 			return &ConfigError{file.Field, fmt.Errorf("%s is the refresh token file too, which gets replaced: use a file for each", file.Path)}
 		}
 	}

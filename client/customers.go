@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"iter"
@@ -79,6 +80,7 @@ type wireCustomer struct {
 	}
 	// RelationshipToPartner is a string on the wire and a number in the contract.
 	RelationshipToPartner json.RawMessage
+	Attributes            wireAttributes
 }
 
 // UnmarshalJSON implements [json.Unmarshaler].
@@ -87,7 +89,9 @@ func (w *wireCustomer) UnmarshalJSON(body []byte) error {
 	if err := json.Unmarshal(body, &o); err != nil {
 		return err
 	}
-	return o.DecodeAll(map[string]any{"id": &w.ID, "companyProfile": &w.CompanyProfile, "relationshipToPartner": &w.RelationshipToPartner})
+	return o.DecodeAll(map[string]any{
+		"id": &w.ID, "companyProfile": &w.CompanyProfile, "relationshipToPartner": &w.RelationshipToPartner, "attributes": &w.Attributes,
+	})
 }
 
 func (w wireCustomer) id() string {
@@ -97,8 +101,11 @@ func (w wireCustomer) id() string {
 	return w.CompanyProfile.TenantID
 }
 
-// check reports an unusable id: a list that has one is not to be believed.
-func (w wireCustomer) check() error { return checkID(w.id()) }
+// check returns an error for another resource than a customer, and for an unusable id: a
+// list that has one is a bad response.
+func (w wireCustomer) check() error {
+	return cmp.Or(w.Attributes.check("Customer"), checkID(w.id()))
+}
 
 func (w wireCustomer) customer() Customer {
 	name := w.CompanyProfile.CompanyName

@@ -162,6 +162,16 @@ func TestCustomersRefuseLinkToForeignHost(t *testing.T) {
 	}
 }
 
+// A list of another resource, as a cache on the way may return it, is a bad response.
+func TestCustomersOfAnotherResource(t *testing.T) {
+	s := newServer(t)
+	s.on(customersPath, answer(200, `{"items":[{"id":"a","attributes":{"objectType":"customer"}},{"id":"b","attributes":{"objectType":"Subscription"}}]}`))
+	_, err := s.client().Customers(t.Context())
+	if e := failure(t, err); e.Reason != client.ReasonDecode || e.Err.Error() != `item 1: the body is a "Subscription", not a Customer` {
+		t.Errorf("got %v for %s", err, e.Reason)
+	}
+}
+
 // Lists end cleanly whatever their pages say.
 func TestCustomersEnd(t *testing.T) {
 	next := link("/customers?size=500", "fake-page")

@@ -135,7 +135,7 @@ func decodePage[T any](body []byte, maxItems int) (page[T], error) {
 	return p, nil
 }
 
-// checkItem asks an item that has rules of its own whether it keeps them.
+// checkItem returns the error of an item that has a check of its own.
 func checkItem(item any) error {
 	if checker, ok := item.(interface{ check() error }); ok {
 		return checker.check()
@@ -166,10 +166,15 @@ func (p *page[T]) token() string {
 	return p.ContinuationToken
 }
 
-// checkObjectType returns an error if a body states that it is another resource
-// than the one requested (attributes.objectType).
-func checkObjectType(got, want string) error {
-	if got != "" && !strings.EqualFold(got, want) {
+// wireAttributes state which resource a body or an item is.
+type wireAttributes struct {
+	ObjectType string `json:"objectType"`
+}
+
+// check returns an error for another resource than the one requested. Nothing stated is
+// no error.
+func (a wireAttributes) check(want string) error {
+	if got := a.ObjectType; got != "" && !strings.EqualFold(got, want) {
 		return fmt.Errorf("the body is a %.50q, not a %s", got, want)
 	}
 	return nil

@@ -92,13 +92,13 @@ type Error struct {
 	Err error
 }
 
-// Error names the call, what went wrong and the ids that Microsoft's support
-// asks for, in one line.
+// Error returns one line with the request, the customer's id as the metrics spell it,
+// what went wrong, and the ids by which Microsoft's support traces the request.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString(string(e.Endpoint))
 	if e.CustomerID != "" {
-		fmt.Fprintf(&b, " of customer %q", e.CustomerID)
+		fmt.Fprintf(&b, " of customer %q", CanonicalID(e.CustomerID))
 	}
 	if e.StatusCode != 0 {
 		fmt.Fprintf(&b, ": HTTP %d", e.StatusCode)
@@ -132,7 +132,7 @@ func (e *Error) Hint() string {
 
 const (
 	hintNotFound  = "the customer may have left or never bought anything: look it up in Partner Center, or exclude it"
-	hintGrantRole = "give the user who signed in the Admin agent role in Partner Center, then sign in again"
+	hintGrantRole = "give the user who signed in the Admin agent role in Partner Center, then " + entra.HintLogin
 )
 
 var hintsByCode = map[string]string{

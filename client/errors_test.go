@@ -263,3 +263,11 @@ func TestEndpoints(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// A customer's id is spelled as the metrics spell it, so that both are found by it.
+func TestErrorSpellsTheIDAsMetricsDo(t *testing.T) {
+	e := &client.Error{Endpoint: client.EndpointUsageSummary, CustomerID: "44908A11-641B-4C53-B7FC-0F2BFCA8A581", StatusCode: 500}
+	if got, want := e.Error(), `usagesummary of customer "44908a11-641b-4c53-b7fc-0f2bfca8a581": HTTP 500`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}

@@ -96,7 +96,8 @@ func TestUsageRecordsOfSeveralPages(t *testing.T) {
 func TestUsageRecordsThatCannotBeRead(t *testing.T) {
 	for body, want := range map[string]string{
 		`{"items":[{"id":"a","totalCost":1},{"id":"b"}]}`: `item 1: totalCost is missing`,
-		`{"items":[null]}`:           `item 0: the id is missing`,
+		`{"items":[null]}`: `item 0: the id is missing`,
+		`{"items":[{"id":"a","totalCost":1,"attributes":{"objectType":"SubscriptionMonthlyUsageRecord"}}]}`: `item 0: the body is a "SubscriptionMonthlyUsageRecord", not a CustomerMonthlyUsageRecord`,
 		`{"items":null}`:             `items are missing, so it is not a list`,
 		`{"totalCount":0}`:           `items are missing, so it is not a list`,
 		`{"items":{"totalCost":1}}`:  `the body does not have the documented form: items are not a list`,

@@ -27,8 +27,8 @@ type DeviceCode struct {
 
 // SignIn gets a refresh token by the device code flow of OAuth 2.0. It calls show
 // once with the code that the user has to enter, waits until the user has signed
-// in, and writes the refresh token to [Config.RefreshTokenFile], whose mode is
-// then 0600. The file need not exist; its folder has to be writable, which is
+// in, and writes the refresh token to [Config.RefreshTokenFile], which other users
+// cannot read then. The file need not exist; its folder has to be writable, which is
 // tried before the user is prompted. The application may be a public
 // client.
 //

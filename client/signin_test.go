@@ -187,7 +187,7 @@ func TestSignInPolls(t *testing.T) {
 // Every way in which a sign-in fails has a text and a remedy, and leaves the file
 // as it was.
 func TestSignInFails(t *testing.T) {
-	const newCode = "start the sign-in again, and enter the new code before it expires"
+	const newCode = "run azure_csp_exporter login again, and enter the new code before it expires"
 	grant := func(name, description string) http.HandlerFunc {
 		return answer(400, fmt.Sprintf(`{"error":%q,"error_description":%q,"trace_id":%q}`, name, description, traceID))
 	}
@@ -200,10 +200,10 @@ func TestSignInFails(t *testing.T) {
 		"declined": {
 			grant("authorization_declined", "The user declined."),
 			"token: HTTP 400: authorization_declined (request 22222222-2222-4222-8222-222222222222, correlation unknown)",
-			"auth", "the user declined: sign in again and accept",
+			"auth", "the user declined: run azure_csp_exporter login again and accept",
 		},
-		"denied":           {answer(400, `{"error":"access_denied"}`), "token: HTTP 400: access_denied", "auth", "the user or the authority declined: sign in again and accept"},
-		"consent declined": {grant("access_denied", "AADSTS65004: x"), "token: HTTP 400: code AADSTS65004: access_denied (request 22222222-2222-4222-8222-222222222222, correlation unknown)", "permission", "the user declined to consent: sign in again and accept, or let an administrator consent to the application's permission on Microsoft Partner Center"},
+		"denied":           {answer(400, `{"error":"access_denied"}`), "token: HTTP 400: access_denied", "auth", "the user or the authority declined: run azure_csp_exporter login again and accept"},
+		"consent declined": {grant("access_denied", "AADSTS65004: x"), "token: HTTP 400: code AADSTS65004: access_denied (request 22222222-2222-4222-8222-222222222222, correlation unknown)", "permission", "the user declined to consent: run azure_csp_exporter login again and accept, or let an administrator consent to the application's permission on Microsoft Partner Center"},
 		"expired":          {answer(400, `{"error":"expired_token"}`), "token: HTTP 400: expired_token", "auth", "the code expired before the user signed in: " + newCode},
 		"expired at v1":    {answer(400, `{"error":"code_expired","error_description":"AADSTS70019: x"}`), "token: HTTP 400: code AADSTS70019: code_expired", "auth", "the code expired before the user signed in: " + newCode},
 		"unknown code":     {answer(400, `{"error":"bad_verification_code"}`), "token: HTTP 400: bad_verification_code", "auth", "the authority does not know the code: " + newCode},
@@ -211,7 +211,7 @@ func TestSignInFails(t *testing.T) {
 		"nothing answers":  {drop, `token: Post "https://login.fake.example/fake-tenant/oauth2/v2.0/token": connection dropped`, "network", "check DNS, firewall and proxy between this machine and Microsoft"},
 		"server fails":     {answer(502, ""), "token: HTTP 502: the token endpoint refused", "server", "wait for Microsoft; if it lasts, give their support the request and correlation ids"},
 		"no secret":        {answer(401, `{"error":"invalid_client","error_description":"AADSTS7000218: x"}`), "token: HTTP 401: code AADSTS7000218: invalid_client", "auth", "the application has to prove who it is: give the program its client secret, or choose to allow public client flows in the app registration"},
-		"no refresh token": {answer(200, `{"access_token":"fake-access-token-1"}`), "token: HTTP 200: the response has no refresh token", "permission", "let the application have offline_access: let an administrator consent to the application's permission on Microsoft Partner Center, then sign in again"},
+		"no refresh token": {answer(200, `{"access_token":"fake-access-token-1"}`), "token: HTTP 200: the response has no refresh token", "permission", "let the application have offline_access: let an administrator consent to the application's permission on Microsoft Partner Center, then run azure_csp_exporter login with the same flags"},
 		"no token":         {answer(200, `{}`), "token: HTTP 200: the response is not a token", "decode", "check that no proxy responds in Microsoft's place; otherwise report it as a bug"},
 		"redirect":         {answer(302, "", "Location: /elsewhere"), "token: HTTP 302: not a response of Entra ID: the body is empty", "decode", "check that no proxy responds in Microsoft's place; otherwise report it as a bug"},
 	} {

@@ -93,16 +93,26 @@ func (o *observer) RoundTrip(req *http.Request) (*http.Response, error) {
 // CloseIdleConnections lets [http.Client] close those of the transport below.
 func (o *observer) CloseIdleConnections() { closeIdle(o.base) }
 
-// log writes a line at level debug. The query is left out, and the path redacted:
-// both may come from a server.
+// log writes a line at level debug. The query is left out: it may come from a server.
 func (o *observer) log(req *http.Request, status int, header http.Header, duration time.Duration) {
-	var secrets []string
-	if o.secrets != nil {
-		secrets = o.secrets()
-	}
 	id := cmp.Or(req.Header.Get("MS-RequestId"), wire.UUID(header.Get("x-ms-request-id"), ""))
-	_ = level.Debug(o.logger).Log("msg", "request", "endpoint", endpointOf(req), "method", req.Method, "path", wire.Redact(req.URL.Path, secrets...),
+	_ = level.Debug(o.logger).Log("msg", "request", "endpoint", endpointOf(req), "method", req.Method, "path", loggedPath{req.URL.Path, o.secrets},
 		"status", status, "duration", duration, "request_id", id, "correlation_id", req.Header.Get("MS-CorrelationId"))
+}
+
+// loggedPath is a path that may come from a server. It is redacted when it is printed,
+// since most loggers drop the lines of level debug.
+type loggedPath struct {
+	path    string
+	secrets func() []string // nil if there are none
+}
+
+// String implements [fmt.Stringer].
+func (p loggedPath) String() string {
+	if p.secrets == nil {
+		return wire.Redact(p.path)
+	}
+	return wire.Redact(p.path, p.secrets()...)
 }
 
 func closeIdle(transport http.RoundTripper) {

@@ -194,12 +194,10 @@ func (w *wireUsage) check() error {
 	return nil
 }
 
-// check reports what makes a record unusable: it is joined by its id.
+// check returns an error for another resource than a record of a customer's usage, and
+// for an unusable id, by which records are joined.
 func (w *wireRecord) check() error {
-	if err := checkID(cmp.Or(w.ResourceID, w.ID)); err != nil {
-		return err
-	}
-	return w.wireUsage.check()
+	return cmp.Or(w.Attributes.check("CustomerMonthlyUsageRecord"), checkID(cmp.Or(w.ResourceID, w.ID)), w.wireUsage.check())
 }
 
 type wireRecord struct {
@@ -207,6 +205,7 @@ type wireRecord struct {
 
 	PercentUsed float64
 	IsUpgraded  bool
+	Attributes  wireAttributes
 }
 
 // UnmarshalJSON implements [json.Unmarshaler].
@@ -219,7 +218,7 @@ func (w *wireRecord) UnmarshalJSON(body []byte) error {
 		return err
 	}
 	w.odd = append(w.odd, o.DecodeEach(map[string]any{"percentUsed": &w.PercentUsed, "isUpgraded": &w.IsUpgraded})...)
-	return nil
+	return o.Decode("attributes", &w.Attributes)
 }
 
 // decodeSummary decodes the usage summary of one customer. A body that names another
@@ -235,13 +234,11 @@ func decodeSummary(body []byte, customerID string) (UsageSummary, []string, erro
 		return UsageSummary{}, nil, err
 	}
 	var start, end date
-	var attributes struct {
-		ObjectType string `json:"objectType"`
-	}
+	var attributes wireAttributes
 	if err := o.DecodeAll(map[string]any{"billingStartDate": &start, "billingEndDate": &end, "attributes": &attributes}); err != nil {
 		return UsageSummary{}, nil, err
 	}
-	if err := checkObjectType(attributes.ObjectType, "CustomerUsageSummary"); err != nil {
+	if err := attributes.check("CustomerUsageSummary"); err != nil {
 		return UsageSummary{}, nil, err
 	}
 	for _, id := range []string{w.ResourceID, w.ID} {

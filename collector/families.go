@@ -49,8 +49,8 @@ var customerFamilies = []family{
 		customerDesc("fetch_success",
 			"Whether the last attempt to fetch the customer's usage succeeded; a customer without usage counts as a success."),
 		each(func(s series) {
-			if s.Attempted {
-				s.gauge(boolean(s.Success))
+			if s.Status != cache.StatusPending {
+				s.gauge(boolean(s.Status.Succeeded()))
 			}
 		}),
 	},

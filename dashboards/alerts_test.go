@@ -11,13 +11,14 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// alertRule is what a rule file says of an alert.
+// alertRule is an alert of a rule file.
 type alertRule struct {
 	Alert       string            `yaml:"alert"`
 	Labels      map[string]string `yaml:"labels"`
 	Annotations map[string]string `yaml:"annotations"`
 }
 
+// readYAML decodes a file.
 func readYAML(t *testing.T, file string, into any) {
 	t.Helper()
 	content, err := os.ReadFile(file)
@@ -29,6 +30,7 @@ func readYAML(t *testing.T, file string, into any) {
 	}
 }
 
+// alerts returns all alerts of the rule file.
 func alerts(t *testing.T) []alertRule {
 	t.Helper()
 	var file struct {
@@ -42,13 +44,13 @@ func alerts(t *testing.T) []alertRule {
 		rules = append(rules, group.Rules...)
 	}
 	if len(rules) < 14 {
-		t.Fatalf("there are %d alerts, want 14 or more", len(rules))
+		t.Fatalf("found %d alerts, want 14 or more", len(rules))
 	}
 	return rules
 }
 
-// Every alert says how bad it is, what has happened and where to read on, and the
-// runbook has a section that says the same.
+// Every alert has a severity, a summary, a description and a link to its section of
+// the runbook, which starts with the same severity.
 func TestAlertsAreDocumented(t *testing.T) {
 	runbook, err := os.ReadFile("../docs/alerts.md")
 	if err != nil {
@@ -56,22 +58,22 @@ func TestAlertsAreDocumented(t *testing.T) {
 	}
 	for _, a := range alerts(t) {
 		if severity := a.Labels["severity"]; !slices.Contains([]string{"critical", "warning", "info"}, severity) {
-			t.Errorf("%s has the severity %q", a.Alert, severity)
+			t.Errorf("%s: severity = %q", a.Alert, severity)
 		}
 		if a.Annotations["summary"] == "" || !strings.HasSuffix(strings.TrimSpace(a.Annotations["description"]), ".") {
-			t.Errorf("%s has no summary, or a description that is no sentence", a.Alert)
+			t.Errorf("%s: no summary, or the description is not a sentence", a.Alert)
 		}
 		if want := "docs/alerts.md#" + strings.ToLower(a.Alert); a.Annotations["runbook"] != want {
-			t.Errorf("%s has the runbook %q, want %q", a.Alert, a.Annotations["runbook"], want)
+			t.Errorf("%s: runbook = %q, want %q", a.Alert, a.Annotations["runbook"], want)
 		}
 		if section := "\n### " + a.Alert + "\n\n**" + a.Labels["severity"] + ".** "; !strings.Contains(string(runbook), section) {
-			t.Errorf("docs/alerts.md has no section that begins with %q", section)
+			t.Errorf("docs/alerts.md: no section starts with %q", section)
 		}
 	}
 }
 
-// Alerts on spending name the customer, with amounts and their currency. Name and
-// currency are no labels of them, since a change would end the alert.
+// Descriptions of alerts about cost contain the customer's name, the amounts and their
+// currency. Name and currency are not labels: a change of them would end the alert.
 func TestSpendingAlertsNameTheCustomer(t *testing.T) {
 	for _, a := range alerts(t) {
 		if !regexp.MustCompile(`Budget|Forecast|Cost`).MatchString(a.Alert) {
@@ -79,14 +81,14 @@ func TestSpendingAlertsNameTheCustomer(t *testing.T) {
 		}
 		for _, part := range []string{`label "customer_name"`, `label "currency"`, `printf "%.2f"`} {
 			if !strings.Contains(a.Annotations["description"], part) {
-				t.Errorf("the description of %s lacks %s", a.Alert, part)
+				t.Errorf("%s: the description does not contain %s", a.Alert, part)
 			}
 		}
 	}
 }
 
-// Every alert has a test in which it fires, and one in which it must not. Whether
-// they pass is for promtool to say.
+// Every alert has a rule test in which it fires and one in which it does not.
+// promtool runs these tests.
 func TestEveryAlertIsTested(t *testing.T) {
 	files, err := filepath.Glob("rules/tests/*_test.yml")
 	if err != nil || len(files) == 0 {
@@ -112,7 +114,7 @@ func TestEveryAlertIsTested(t *testing.T) {
 	}
 	for _, a := range alerts(t) {
 		if !fires[a.Alert] || !silent[a.Alert] {
-			t.Errorf("%s has a test in which it fires: %t, in which it does not: %t", a.Alert, fires[a.Alert], silent[a.Alert])
+			t.Errorf("%s: has a test in which it fires: %t, has one in which it does not: %t", a.Alert, fires[a.Alert], silent[a.Alert])
 		}
 	}
 }

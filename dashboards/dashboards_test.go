@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The files are what "go generate" would write, and there are no others.
+// The folder grafana contains what "go generate" writes, and no other files.
 func TestFilesAreGenerated(t *testing.T) {
 	var names []string
 	for _, d := range All() {
@@ -26,7 +26,7 @@ func TestFilesAreGenerated(t *testing.T) {
 			t.Fatal(err)
 		}
 		if string(got) != string(want) {
-			t.Errorf("%s is not what the code makes: run go generate ./dashboards/...\n%s", d.File(), cmp.Diff(string(got), string(want)))
+			t.Errorf("%s differs from the code; run go generate ./dashboards/... (-file +code):\n%s", d.File(), cmp.Diff(string(got), string(want)))
 		}
 	}
 	found, err := filepath.Glob("grafana/*")
@@ -38,11 +38,12 @@ func TestFilesAreGenerated(t *testing.T) {
 	}
 	slices.Sort(names)
 	if diff := cmp.Diff(names, found); diff != "" {
-		t.Errorf("the folder has (+) other files than the dashboards (-):\n%s", diff)
+		t.Errorf("files in grafana (-dashboards +files):\n%s", diff)
 	}
 }
 
-// What Grafana would ask for at an import, or not recognise at the next, is set.
+// Grafana imports the files without a question, and recognises a dashboard by its
+// UID when it is imported again.
 func TestImportNeedsNoEdits(t *testing.T) {
 	for _, want := range []struct{ file, uid, title string }{
 		{"csp-overview.json", "azure-csp-overview", "CSP overview"},
@@ -63,44 +64,44 @@ func TestImportNeedsNoEdits(t *testing.T) {
 		}
 		walk(d["links"], "", func(path string, value any) {
 			if want, ok := map[string]any{"/type": "dashboards", "/includeVars": true, "/keepTime": true}[path]; ok && want != value {
-				t.Errorf("%s: of the links, %s is %v", d["title"], path, value)
+				t.Errorf("%s: links%s = %v", d["title"], path, value)
 			}
 		})
 		if links, _ := d["links"].([]any); len(links) != 1 {
-			t.Errorf("%s: the links are %v", d["title"], links)
+			t.Errorf("%s: links = %v, want one", d["title"], links)
 		}
 	}
 }
 
-// Nothing asks another data source than the one that the reader chooses.
+// Panels, queries and variables use the data source selected on the dashboard.
 func TestDatasources(t *testing.T) {
 	want := map[string]any{"type": "prometheus", "uid": "${datasource}"}
 	for _, d := range All() {
 		walk(parsed(t, d.File()), "", func(path string, value any) {
 			if strings.HasSuffix(path, "/datasource") && !cmp.Equal(value, any(want)) {
-				t.Errorf("%s: %s is %v", d.Title, path, value)
+				t.Errorf("%s: %s = %v", d.Title, path, value)
 			}
 		})
 		for _, p := range d.Panels {
 			if (p.Datasource == nil) != (p.Type == "row") {
-				t.Errorf("%s, %s: the data source is %v", d.Title, p.Title, p.Datasource)
+				t.Errorf("%s, %s: data source = %v", d.Title, p.Title, p.Datasource)
 			}
 		}
 		for _, v := range d.Templating.List {
 			if (v.Datasource == nil) != (v.Type == "datasource") {
-				t.Errorf("%s: the data source of the variable %s is %v", d.Title, v.Name, v.Datasource)
+				t.Errorf("%s: data source of variable %s = %v", d.Title, v.Name, v.Datasource)
 			}
 		}
 	}
 }
 
-// Only what Grafana 9.3 knows is used, and nothing that it would leave unexplained.
-func TestPanelsExplainThemselves(t *testing.T) {
+// Panels have types of Grafana 9.3, a description, a unit and a text for no value.
+func TestPanels(t *testing.T) {
 	kinds := []string{"row", "stat", "bargauge", "timeseries", "heatmap", "table"}
 	for _, d := range All() {
 		for _, p := range d.Panels {
 			if !slices.Contains(kinds, p.Type) {
-				t.Errorf("%s, %s: the type is %s", d.Title, p.Title, p.Type)
+				t.Errorf("%s, %s: type %s is not in Grafana 9.3", d.Title, p.Title, p.Type)
 			}
 			if p.Title == "" {
 				t.Errorf("%s: panel %d has no title", d.Title, p.ID)
@@ -109,11 +110,11 @@ func TestPanelsExplainThemselves(t *testing.T) {
 				continue
 			}
 			if !strings.HasSuffix(p.Description, ".") {
-				t.Errorf("%s, %s: the description is %q", d.Title, p.Title, p.Description)
+				t.Errorf("%s, %s: description %q is not a sentence", d.Title, p.Title, p.Description)
 			}
 			for _, key := range []string{"unit", "noValue"} {
 				if text, _ := p.FieldConfig.Defaults[key].(string); text == "" {
-					t.Errorf("%s, %s: there is no %s", d.Title, p.Title, key)
+					t.Errorf("%s, %s: no %s", d.Title, p.Title, key)
 				}
 			}
 			checkTargets(t, &d, &p)
@@ -121,10 +122,11 @@ func TestPanelsExplainThemselves(t *testing.T) {
 	}
 }
 
+// checkTargets checks the queries of a panel and the overrides that refer to them.
 func checkTargets(t *testing.T, d *Dashboard, p *Panel) {
 	t.Helper()
 	if len(p.Targets) == 0 {
-		t.Errorf("%s, %s: there is no query", d.Title, p.Title)
+		t.Errorf("%s, %s: no query", d.Title, p.Title)
 	}
 	var ids []string
 	for _, target := range p.Targets {
@@ -133,36 +135,37 @@ func checkTargets(t *testing.T, d *Dashboard, p *Panel) {
 			t.Errorf("%s, %s: query %s has no legend", d.Title, p.Title, target.RefID)
 		}
 		if target.Instant == target.Range {
-			t.Errorf("%s, %s: query %s is not either instant or ranged", d.Title, p.Title, target.RefID)
+			t.Errorf("%s, %s: query %s must be either instant or range", d.Title, p.Title, target.RefID)
 		}
 	}
 	if unique := slices.Compact(slices.Sorted(slices.Values(ids))); len(unique) != len(ids) {
-		t.Errorf("%s, %s: the ids of the queries are %v", d.Title, p.Title, ids)
+		t.Errorf("%s, %s: ids of the queries are not unique: %v", d.Title, p.Title, ids)
 	}
 	for _, o := range p.FieldConfig.Overrides {
 		if o.Matcher.ID == "byFrameRefID" && !slices.Contains(ids, o.Matcher.Options) {
-			t.Errorf("%s, %s: an override is of query %s, which is missing", d.Title, p.Title, o.Matcher.Options)
+			t.Errorf("%s, %s: an override refers to query %s, which does not exist", d.Title, p.Title, o.Matcher.Options)
 		}
 	}
 }
 
+// Ids are unique, and panels neither overlap nor exceed the grid.
 func TestGrid(t *testing.T) {
 	const width = 24
 	for _, d := range All() {
 		ids, taken := map[int]string{}, map[[2]int]string{}
 		for _, p := range d.Panels {
 			if other, ok := ids[p.ID]; ok || p.ID == 0 {
-				t.Errorf("%s: %s and %s have the id %d", d.Title, p.Title, other, p.ID)
+				t.Errorf("%s: %s and %s have id %d", d.Title, p.Title, other, p.ID)
 			}
 			ids[p.ID] = p.Title
 			at := p.GridPos
 			if at.W < 1 || at.H < 1 || at.X < 0 || at.X+at.W > width {
-				t.Errorf("%s, %s: it stands at %+v", d.Title, p.Title, at)
+				t.Errorf("%s, %s: invalid position %+v", d.Title, p.Title, at)
 			}
 			for x := at.X; x < at.X+at.W; x++ {
 				for y := at.Y; y < at.Y+at.H; y++ {
 					if other, ok := taken[[2]int{x, y}]; ok {
-						t.Fatalf("%s: %s stands on %s", d.Title, p.Title, other)
+						t.Fatalf("%s: %s overlaps %s", d.Title, p.Title, other)
 					}
 					taken[[2]int{x, y}] = p.Title
 				}
@@ -171,8 +174,12 @@ func TestGrid(t *testing.T) {
 	}
 }
 
-// The colours are those of the palette, wherever Grafana has one.
+// Every colour is one of the palette, and no option lets Grafana choose others.
 func TestColors(t *testing.T) {
+	palette := []string{
+		colorGood, colorWarning, colorSerious, colorBad, colorCost, colorForecast, colorBudget, colorPrevious,
+		colorNeutral, colorSecond, colorThird, colorFourth,
+	}
 	keys := regexp.MustCompile(`/(color|fixedColor|fill|iconColor)$`)
 	for _, d := range All() {
 		found := 0
@@ -182,23 +189,24 @@ func TestColors(t *testing.T) {
 				return
 			}
 			found++
-			if !slices.Contains(Palette(), color) {
-				t.Errorf("%s: %s is %s", d.Title, path, color)
+			if !slices.Contains(palette, color) {
+				t.Errorf("%s: %s = %s is not in the palette", d.Title, path, color)
 			}
 		})
 		if found < 20 {
-			t.Errorf("%s: only %d colours are found", d.Title, found)
+			t.Errorf("%s: found %d colours, want 20 or more", d.Title, found)
 		}
 		walk(parsed(t, d.File()), "", func(path string, value any) {
 			mode, ok := value.(string)
 			if ok && strings.HasSuffix(path, "/color/mode") && !slices.Contains([]string{"fixed", "thresholds", "opacity"}, mode) {
-				t.Errorf("%s: %s is %s, which chooses colours itself", d.Title, path, mode)
+				t.Errorf("%s: %s = %s", d.Title, path, mode)
 			}
 		})
 	}
 }
 
-// Variables of Grafana itself begin with two underscores.
+// Every variable is defined and used. Variables that Grafana sets itself begin with
+// two underscores.
 func TestVariablesAreDefined(t *testing.T) {
 	want := map[string][]string{
 		"azure-csp-overview": {"datasource", "job", "currency", "customer_name"},
@@ -234,10 +242,10 @@ func TestVariablesAreDefined(t *testing.T) {
 	}
 }
 
-// Grafana writes a result in this form, with quotes in names as they are, and
-// reads the value and the text of the variable from it.
-func TestCustomerChoice(t *testing.T) {
-	expression := regexp.MustCompile(strings.Trim(customerChoice().Regex, "/"))
+// The regular expression extracts id and name from a series as Grafana prints it,
+// without escaping quotes in the name.
+func TestCustomerVariable(t *testing.T) {
+	expression := regexp.MustCompile(strings.Trim(customerVariable().Regex, "/"))
 	for _, name := range []string{`Fabrikam`, `The "Best" Ltd. · best.example`, `A, {B} \ 青山`, `"`, ``} {
 		line := `{customer_id="00000001-5c1e",customer_name="` + name + `"} 1 1700000000000`
 		match := expression.FindStringSubmatch(line)
@@ -252,7 +260,8 @@ func TestCustomerChoice(t *testing.T) {
 	}
 }
 
-// Links from the overview choose the customer by id, and keep the rest.
+// Links from the overview select the customer by id and keep the time range and the
+// data source.
 func TestCustomerLinks(t *testing.T) {
 	const keep = "/d/azure-csp-customer?${datasource:queryparam}&${__url_time_range}"
 	want := map[string]int{
@@ -270,31 +279,29 @@ func TestCustomerLinks(t *testing.T) {
 	}
 }
 
-// Amounts of several currencies are never added: what sums money keeps them apart.
+// Amounts of several currencies are never added up: every sum of money is by
+// currency.
 func TestSumsKeepCurrenciesApart(t *testing.T) {
 	money := regexp.MustCompile(`(sum|avg) by \(([^)]*)\) \([^=]*azure_csp_customer_(total_cost|budget)`)
 	found := 0
-	for _, e := range Expressions(nil) {
-		for _, match := range money.FindAllStringSubmatch(e.Expr, -1) {
-			found++
-			if match[2] != "currency" {
-				t.Errorf("%s, %s: %s by (%s)", e.Dashboard, e.Panel, match[1], match[2])
+	for _, d := range All() {
+		for _, p := range d.Panels {
+			for _, target := range p.Targets {
+				for _, match := range money.FindAllStringSubmatch(target.Expr, -1) {
+					found++
+					if match[2] != "currency" {
+						t.Errorf("%s, %s: %s by (%s), want by (currency)", d.Title, p.Title, match[1], match[2])
+					}
+				}
 			}
 		}
 	}
 	if found == 0 {
-		t.Error("no sums are found")
+		t.Error("found no sums")
 	}
 }
 
-func TestExpressionsFillVariables(t *testing.T) {
-	got := Fill(`$a ${a} ${a:regex} $ab [$__rate_interval] $b`, map[string]string{"a": "1", "ab": "2"})
-	if want := `1 1 1 2 [5m] $b`; got != want {
-		t.Errorf("It is %q, want %q", got, want)
-	}
-}
-
-// parsed reads a file as any program would.
+// parsed returns the content of a generated file.
 func parsed(t *testing.T, file string) map[string]any {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join("grafana", file))
@@ -308,8 +315,8 @@ func parsed(t *testing.T, file string) map[string]any {
 	return d
 }
 
-// walk visits all values, and what they hold. Override properties are visited by
-// their id, since that is where a value belongs.
+// walk visits a value and all values in it. The path of an override's property
+// ends in the id of the property.
 func walk(value any, path string, visit func(path string, value any)) {
 	visit(path, value)
 	switch value := value.(type) {

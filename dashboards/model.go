@@ -1,20 +1,18 @@
 package dashboards
 
-import (
-	"strings"
-)
+import "strings"
 
-// object is a part of a dashboard that Grafana alone gives a meaning to.
+// object is a JSON object of Grafana's model that needs no type of its own.
 type object = map[string]any
 
-// Dashboard is a dashboard in the model of Grafana 9.3, which newer versions
-// migrate when they load it.
+// Dashboard is a dashboard in the model of Grafana 9.3. Newer versions migrate it
+// when they load it.
 type Dashboard struct {
 	Annotations   object     `json:"annotations"`
 	Description   string     `json:"description"`
 	Editable      bool       `json:"editable"`
 	GraphTooltip  int        `json:"graphTooltip"`
-	ID            *int       `json:"id"` // Grafana numbers what it imports.
+	ID            *int       `json:"id"` // null: Grafana assigns an id on import.
 	Links         []object   `json:"links"`
 	LiveNow       bool       `json:"liveNow"`
 	Panels        []Panel    `json:"panels"`
@@ -32,15 +30,15 @@ type Dashboard struct {
 	WeekStart     string     `json:"weekStart"`
 }
 
-// File is the name of the dashboard's file.
+// File returns the name of the dashboard's file.
 func (d *Dashboard) File() string { return strings.TrimPrefix(d.UID, "azure-") + ".json" }
 
-// Templating holds the variables of a dashboard.
+// Templating is the list of a dashboard's variables.
 type Templating struct {
 	List []Variable `json:"list"`
 }
 
-// TimeRange is the range that a dashboard opens with.
+// TimeRange is the initial time range of a dashboard.
 type TimeRange struct {
 	From string `json:"from"`
 	To   string `json:"to"`
@@ -56,7 +54,7 @@ type Panel struct {
 	ID              int          `json:"id"`
 	Interval        string       `json:"interval,omitempty"`
 	Options         object       `json:"options,omitempty"`
-	Panels          *[]Panel     `json:"panels,omitempty"` // of a row, always none
+	Panels          *[]Panel     `json:"panels,omitempty"` // of a row, always empty
 	PluginVersion   string       `json:"pluginVersion,omitempty"`
 	Repeat          string       `json:"repeat,omitempty"`
 	Targets         []Target     `json:"targets,omitempty"`
@@ -65,7 +63,7 @@ type Panel struct {
 	Type            string       `json:"type"`
 }
 
-// GridPos is where a panel stands, in a grid that is 24 wide.
+// GridPos is the position and size of a panel in a grid with 24 columns.
 type GridPos struct {
 	H int `json:"h"`
 	W int `json:"w"`
@@ -73,31 +71,31 @@ type GridPos struct {
 	Y int `json:"y"`
 }
 
-// Datasource names a data source.
+// Datasource is a reference to a data source.
 type Datasource struct {
 	Type string `json:"type"`
 	UID  string `json:"uid"`
 }
 
-// FieldConfig says how the fields of a panel look.
+// FieldConfig is the display configuration of a panel's fields.
 type FieldConfig struct {
 	Defaults  object     `json:"defaults"`
 	Overrides []Override `json:"overrides"`
 }
 
-// Override changes the look of some fields.
+// Override changes the display configuration of the matching fields.
 type Override struct {
 	Matcher    Matcher    `json:"matcher"`
 	Properties []Property `json:"properties"`
 }
 
-// Matcher chooses fields.
+// Matcher selects fields.
 type Matcher struct {
 	ID      string `json:"id"`
 	Options string `json:"options"`
 }
 
-// Property is one thing that an [Override] changes.
+// Property is one option that an [Override] sets.
 type Property struct {
 	ID    string `json:"id"`
 	Value any    `json:"value"`

@@ -1,139 +1,128 @@
 package dashboards
 
-// The links lead to one customer, with the range and the data source kept.
+// URLs of the dashboard of one customer, which keep the time range and the data
+// source: from a row of a table, and from a bar.
 const (
 	customerURL = "/d/" + customerUID + "?${datasource:queryparam}&${__url_time_range}"
 	rowURL      = customerURL + "&var-job=${__data.fields.job:percentencode}&var-customer=${__data.fields.customer_id:percentencode}"
 	barURL      = customerURL + "&var-job=${__field.labels.job:percentencode}&var-customer=${__field.labels.customer_id:percentencode}"
 )
 
-func link(url string) []object {
-	return []object{{"targetBlank": false, "title": "Show this customer", "url": url}}
+// customerLink returns a data link to the dashboard of one customer.
+func customerLink(url string) []object {
+	return []object{{"targetBlank": false, "title": "Open the dashboard of this customer", "url": url}}
 }
 
-// overview shows all customers. Its filter has names, and so another name than
-// the variable of the customer's dashboard, which has ids.
+// overview returns the dashboard of all customers. Its variable customer_name has
+// names as values; the variable customer of the other dashboard has ids. They
+// differ in name, because links between dashboards pass variables on.
 func overview() Dashboard {
 	panels := overviewCounts()
 	panels = append(panels, row("Currencies", ""), currencyTable(), row("Budgets", ""))
-	panels = append(panels, overviewShares()...)
+	panels = append(panels, overviewBudgets()...)
 	panels = append(panels, row("Customers", ""), customerTable(), row("$currency", "currency"))
-	panels = append(panels, overviewCurrency()...)
+	panels = append(panels, overviewAmounts()...)
 	return newDashboard(overviewUID, "CSP overview",
-		"What the customers spend on Azure, beside their budgets. The figures are Microsoft's estimates.", "now-30d",
+		"Azure cost of all customers, compared with their budgets. Amounts are Microsoft's estimates.", "now-30d",
 		[]Variable{
-			sourceVariable(), jobFilter(),
-			filter("currency", "Currency", `label_values(azure_csp_customer_total_cost{job=~"$job"}, currency)`),
-			filter("customer_name", "Customer", `label_values(azure_csp_customer_info{job=~"$job"}, customer_name)`),
+			datasourceVariable(), jobVariable(),
+			multiValueVariable("currency", "Currency", `label_values(azure_csp_customer_total_cost{job=~"$job"}, currency)`),
+			multiValueVariable("customer_name", "Customer", `label_values(azure_csp_customer_info{job=~"$job"}, customer_name)`),
 		}, panels...)
 }
 
-// overviewCounts are counts of customers. Comparisons with bool keep a count of
-// nothing apart from no data.
+// overviewCounts returns the panels that count customers. Comparisons with bool
+// return 0 where no customer matches, which differs from having no data.
 func overviewCounts() []*Panel {
-	some := func(color string) object { return thresholds(colorFine, step{1, color}) }
+	anyCustomer := func(color string) object { return absoluteThresholds(colorGood, threshold{1, color}) }
 	return []*Panel{
-		stat("Customers with cost", "Customers of which Microsoft states a cost in the current billing period.",
-			now("count("+each(costRule)+")", "customers")).none("no figures"),
-		stat("Over budget", "Customers that have already spent more than their budget.",
-			now("sum("+each(usedRule)+" > bool 1)", "over budget")).judged(some(colorBad)).none("no budgets"),
-		stat("Over 80 % of budget", "Customers that have spent more than 80 % of their budget, but not all of it.",
-			now("sum(("+each(usedRule)+" > bool 0.8) - ("+each(usedRule)+" > bool 1))", "over 80 %")).judged(some(colorWarning)).none("no budgets"),
-		stat("Forecast over budget", "Customers that will spend more than their budget if they go on as they did so far in the period.",
-			now("sum("+each(forecastRule)+" > bool "+each(budgetRule)+")", "forecast over budget")).judged(some(colorLikely)).none("no forecasts"),
-		stat("Without budget", "Customers with cost that have no budget, and so cannot exceed it.",
-			now("count("+each(costRule)+" unless "+each(budgetRule)+") or 0 * count("+each(costRule)+")", "without budget")).none("no figures"),
-		stat("Customers covered", "Share of the customers known that have figures. Customers without Azure usage have none. The filters of currency and customer do not apply.",
-			now("min("+coveredRule+`{job=~"$job"})`, "covered")).share(),
+		stat("Customers with cost", "Customers with a cost in the current billing period.",
+			instantQuery("count("+perCustomer(costRule)+")", "customers")),
+		stat("Over budget", "Customers whose cost exceeds their budget.",
+			instantQuery("sum("+perCustomer(budgetUsedRule)+" > bool 1)", "over budget")).thresholds(anyCustomer(colorBad)).noValue("no budget"),
+		stat("Over 80 % of budget", "Customers that have used more than 80 % of their budget, but not more than 100 %.",
+			instantQuery("sum(("+perCustomer(budgetUsedRule)+" > bool 0.8) - ("+perCustomer(budgetUsedRule)+" > bool 1))", "over 80 %")).thresholds(anyCustomer(colorWarning)).noValue("no budget"),
+		stat("Forecast over budget", "Customers whose forecast cost at the end of the billing period exceeds their budget.",
+			instantQuery("sum("+perCustomer(forecastRule)+" > bool "+perCustomer(budgetRule)+")", "forecast over budget")).thresholds(anyCustomer(colorSerious)).noValue("no forecast"),
+		stat("Without budget", "Customers with cost for which no budget is set.",
+			instantQuery("count("+perCustomer(costRule)+" unless "+perCustomer(budgetRule)+") or 0 * count("+perCustomer(costRule)+")", "without budget")),
+		stat("Customers covered", "Share of all known customers that have cost data. Customers without Azure usage have none. The variables Currency and Customer do not apply.",
+			instantQuery("min("+coveredRule+`{job=~"$job"})`, "covered")).percent(),
 	}
 }
 
-// currencyTable compares costs with budgets only of those customers that have
-// one: the cost of the others would look like a budget used up.
+// currencyTable returns the table of totals by currency. The used share of the
+// budgets leaves out the cost of customers without a budget, which would make it
+// too high.
 func currencyTable() *Panel {
-	budgeted := "(" + each(budgetRule) + " > 0)"
+	budgeted := "(" + perCustomer(budgetRule) + " > 0)"
 	return table("Spend and budget by currency",
-		"Sums of the chosen customers, never across currencies. The share compares budgets with the cost of only those customers that have one.",
+		"Totals of the selected customers, one row for each currency. \"Budget used\" includes only customers that have a budget.",
 		[][2]string{{"currency", "Currency"}}, nil,
-		count("Customers", among("count", each(costRule))),
-		amount("Cost", colorCost, among("sum", each(costRule))),
-		amount("Budget", colorBudget, among("sum", each(budgetRule))),
-		gauge("Budget used", among("sum", each(costRule)+" and "+budgeted)+" / "+among("sum", budgeted), budgetThresholds()),
-		amount("Forecast", colorForecast, among("sum", each(forecastRule))),
-		amount("Last 24 hours", colorCost, among("sum", each(dayRule))),
-	).sized(24, 8)
+		countColumn("Customers", byCurrency("count", perCustomer(costRule))),
+		amountColumn("Cost", colorCost, byCurrency("sum", perCustomer(costRule))),
+		amountColumn("Budget", colorBudget, byCurrency("sum", perCustomer(budgetRule))),
+		gaugeColumn("Budget used", byCurrency("sum", perCustomer(costRule)+" and "+budgeted)+" / "+byCurrency("sum", budgeted), budgetThresholds()),
+		amountColumn("Forecast", colorForecast, byCurrency("sum", perCustomer(forecastRule))),
+		amountColumn("Last 24 hours", colorCost, byCurrency("sum", perCustomer(dailyCostRule))),
+	).size(24, 8)
 }
 
-func overviewShares() []*Panel {
+// overviewBudgets returns the panels that rank customers by share of budget.
+func overviewBudgets() []*Panel {
 	return []*Panel{
-		bars("Top customers by share of budget", "The ten customers that have used most of their budget.",
-			now("sort_desc(topk(10, "+each(usedRule)+"))", "{{customer_name}}")).
-			share().judged(budgetThresholds()).none("no budgets").set("min", 0).set("links", link(barURL)),
-		bars("Top customers by forecast share of budget", "The ten customers whose forecast cost at the end of the period is the greatest part of their budget.",
-			now("sort_desc(topk(10, "+forecastShare()+"))", "{{customer_name}}")).
-			share().judged(forecastThresholds()).none("no forecasts").set("min", 0).set("links", link(barURL)),
+		barGauge("Top customers by share of budget", "The ten customers that have used the largest share of their budget.",
+			instantQuery("sort_desc(topk(10, "+perCustomer(budgetUsedRule)+"))", "{{customer_name}}")).
+			percent().thresholds(budgetThresholds()).noValue("no budget").minZero().dataLinks(customerLink(barURL)),
+		barGauge("Top customers by forecast share of budget", "The ten customers whose forecast cost at the end of the billing period is the largest share of their budget.",
+			instantQuery("sort_desc(topk(10, "+forecastShare()+"))", "{{customer_name}}")).
+			percent().thresholds(forecastThresholds()).noValue("no forecast").minZero().dataLinks(customerLink(barURL)),
 	}
 }
 
-func forecastShare() string { return each(forecastRule) + " / (" + each(budgetRule) + " > 0)" }
+// forecastShare returns the forecast as share of the budget.
+func forecastShare() string {
+	return perCustomer(forecastRule) + " / (" + perCustomer(budgetRule) + " > 0)"
+}
 
+// customerTable returns the table of the selected customers.
 func customerTable() *Panel {
 	p := table("All customers",
-		"The chosen customers with cost, each in its own currency. A name leads to the customer's dashboard. Empty cells mean no budget, or too little history.",
+		"The selected customers with cost, each in its own currency. The name links to the dashboard of the customer. An empty cell means that there is no budget, or not enough history.",
 		[][2]string{{"customer_name", "Customer"}, {"currency", "Currency"}}, []string{"customer_id", "job"},
-		amount("Cost", colorCost, each(costRule)),
-		amount("Budget", colorBudget, each(budgetRule)),
-		gauge("Budget used", each(usedRule), budgetThresholds()),
-		amount("Forecast", colorForecast, each(forecastRule)),
-		gauge("Forecast share", forecastShare(), forecastThresholds()),
-		amount("Last 24 hours", colorCost, each(dayRule)),
-		amount("Daily mean before", colorBefore, each(weekRule)),
-		gauge("Period elapsed", beside("max by (job, customer_id) ("+elapsedRule+`{job=~"$job"})`), thresholds(colorNeutral)),
-		column{"Changed", beside("1000 * max by (job, customer_id) (" + modifiedMetric + `{job=~"$job"})`), "dateTimeFromNow", nil},
+		amountColumn("Cost", colorCost, perCustomer(costRule)),
+		amountColumn("Budget", colorBudget, perCustomer(budgetRule)),
+		gaugeColumn("Budget used", perCustomer(budgetUsedRule), budgetThresholds()),
+		amountColumn("Forecast", colorForecast, perCustomer(forecastRule)),
+		gaugeColumn("Forecast share", forecastShare(), forecastThresholds()),
+		amountColumn("Last 24 hours", colorCost, perCustomer(dailyCostRule)),
+		amountColumn("Daily mean, week before", colorPrevious, perCustomer(dailyMeanRule)),
+		gaugeColumn("Period elapsed", withCostLabels("max by (job, customer_id) ("+periodElapsedRule+`{job=~"$job"})`), absoluteThresholds(colorNeutral)),
+		column{"Last changed", withCostLabels("1000 * max by (job, customer_id) (" + lastModifiedMetric + `{job=~"$job"})`), "dateTimeFromNow", nil},
 	)
-	p.override("byName", "Customer", Property{"links", link(rowURL)}, Property{"custom.width", 260})
-	return p.option("sortBy", []object{{"desc": true, "displayName": "Budget used"}}).sized(24, 14)
+	p.overrideByName("Customer", Property{"links", customerLink(rowURL)}, Property{"custom.width", 260})
+	return p.option("sortBy", []object{{"desc": true, "displayName": "Budget used"}}).size(24, 14)
 }
 
-// overviewCurrency are the panels of one currency. Only there can amounts share
-// an axis.
-func overviewCurrency() []*Panel {
+// overviewAmounts returns the panels of one currency, which are repeated for each
+// currency: amounts of several currencies must not share an axis.
+func overviewAmounts() []*Panel {
 	return []*Panel{
-		graph("Cost, budget and forecast in $currency, all customers",
-			"Sums of all customers with that currency; the filter by customer does not apply. The budget is that of the customers that have one.",
-			over(among("sum", costSumRule+ofCurrency), "Cost {{currency}}"),
-			over(among("sum", budgetSumRule+ofCurrency), "Budget {{currency}}"),
-			over(among("sum", forecastSumRule+ofCurrency), "Forecast {{currency}}")).
-			money().series("A", colorCost).series("B", colorBudget, dashed()...).series("C", colorForecast, dashed()...),
-		graph("Cost per day in $currency, all customers",
-			"Sums of all customers with that currency, for each whole day in UTC; the filter by customer does not apply.",
-			over(among("sum", daySumRule+ofCurrency), "Cost {{currency}}")).
-			money().none("no whole day yet").daily(),
-		bars("Top customers by spend in $currency", "The ten customers with the highest cost in the current billing period.",
-			now("sort_desc(topk by (currency) (10, "+each(costRule)+"))", "{{customer_name}} {{currency}}")).
-			money().plain(colorCost).set("links", link(barURL)),
-		bars("Top customers by forecast in $currency", "The ten customers with the highest forecast cost at the end of the current billing period.",
-			now("sort_desc(topk by (currency) (10, "+each(forecastRule)+"))", "{{customer_name}} {{currency}}")).
-			money().none("no forecasts").plain(colorForecast).set("links", link(barURL)),
+		timeSeries("Cost, budget and forecast in $currency, all customers",
+			"Totals of all customers billed in this currency. The variable Customer does not apply. The budget is the sum of the budgets that are set.",
+			rangeQuery(byCurrency("sum", costSumRule+currencySelector), "Cost {{currency}}"),
+			rangeQuery(byCurrency("sum", budgetSumRule+currencySelector), "Budget {{currency}}"),
+			rangeQuery(byCurrency("sum", forecastSumRule+currencySelector), "Forecast {{currency}}")).
+			money().overrideByQuery("A", colorCost).overrideByQuery("B", colorBudget, dashedLine()...).overrideByQuery("C", colorForecast, dashedLine()...),
+		timeSeries("Cost per day in $currency, all customers",
+			"Cost of each day in UTC, of all customers billed in this currency. The variable Customer does not apply.",
+			rangeQuery(byCurrency("sum", dailyCostSumRule+currencySelector), "Cost {{currency}}")).
+			money().noValue("less than one day of data").dailyBars(),
+		barGauge("Top customers by spend in $currency", "The ten customers with the highest cost in the current billing period.",
+			instantQuery("sort_desc(topk by (currency) (10, "+perCustomer(costRule)+"))", "{{customer_name}} {{currency}}")).
+			money().fixedColor(colorCost).dataLinks(customerLink(barURL)),
+		barGauge("Top customers by forecast in $currency", "The ten customers with the highest forecast cost at the end of the current billing period.",
+			instantQuery("sort_desc(topk by (currency) (10, "+perCustomer(forecastRule)+"))", "{{customer_name}} {{currency}}")).
+			money().noValue("no forecast").fixedColor(colorForecast).dataLinks(customerLink(barURL)),
 	}
-}
-
-func count(name, expr string) column {
-	return column{name, expr, "none", []Property{{"decimals", 0}}}
-}
-
-func amount(name, color, expr string) column {
-	return column{name, expr, "none", []Property{{"decimals", 2}, {"color", fixed(color)}, {"custom.displayMode", "color-text"}}}
-}
-
-// gauge is a bar from nothing to all.
-func gauge(name, expr string, by object) column {
-	return column{name, expr, "percentunit", []Property{
-		{"decimals", 1},
-		{"min", 0},
-		{"max", 1},
-		{"thresholds", by},
-		{"color", object{"mode": "thresholds"}},
-		{"custom.displayMode", "basic"},
-	}}
 }

@@ -1,5 +1,5 @@
-// Command generate writes the dashboards into the folder grafana of the folder
-// that it is run in.
+// Command generate writes the dashboards as JSON into the folder grafana of the
+// current directory.
 package main
 
 import (

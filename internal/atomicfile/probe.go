@@ -7,29 +7,27 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-
-	"github.com/google/renameio/v2"
 )
 
 // mounts lists the mount points on Linux. Other systems lack it.
 const mounts = "/proc/self/mountinfo"
 
-// Probe returns the error that Write would meet, as far as that can be told
-// without touching the file: something in its place that is no file, a file that
-// is mounted by itself, or a folder that cannot be written to.
+// Probe returns the error that Write would meet, as far as that can be determined
+// without touching the file: something in its place that is no regular file, a file
+// that is mounted by itself, or a folder that cannot be written to.
 func Probe(path string) error {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return fmt.Errorf("%s is not a regular file", path)
 	}
+	path = target(path)
 	if isMounted(path) {
 		return fmt.Errorf("%s is mounted by itself, so that it cannot be replaced: mount its folder", path)
 	}
-	folder := filepath.Dir(path)
-	pending, err := renameio.NewPendingFile(path, renameio.WithTempDir(folder))
+	f, err := create(path)
 	if err != nil {
-		return fmt.Errorf("the folder %s must be writable: %w", folder, err)
+		return fmt.Errorf("the folder %s must be writable: %w", filepath.Dir(path), err)
 	}
-	return pending.Cleanup()
+	return discard(f)
 }
 
 // isMounted reports whether a file is a mount point, which no other file can be
@@ -40,15 +38,10 @@ func isMounted(path string) bool {
 		return false
 	}
 	defer func() { _ = list.Close() }() // It is only read.
-	folder, err := filepath.EvalSymlinks(filepath.Dir(path))
-	if err != nil {
-		return false
-	}
-	absolute, err := filepath.Abs(filepath.Join(folder, filepath.Base(path)))
-	return err == nil && isMountPoint(list, absolute)
+	return isMountPoint(list, physical(path))
 }
 
-// isMountPoint looks for a path in the fifth column of mountinfo, which writes
+// isMountPoint reports whether a path is in the fifth column of mountinfo, which has
 // white space and backslashes in octal.
 func isMountPoint(mountinfo io.Reader, path string) bool {
 	escaped := strings.NewReplacer(" ", `\040`, "\t", `\011`, "\n", `\012`, `\`, `\134`).Replace(path)

@@ -8,6 +8,7 @@
 package cache
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -44,6 +45,9 @@ var _ Source = (*client.Client)(nil)
 type Config struct {
 	// Concurrency is the most customers fetched at once, at least 1.
 	Concurrency int
+	// Timeout is the longest that one request takes, [client.DefaultTimeout] if zero. The list and the usage records
+	// have ten times as long, or half of the TTL if that is longer.
+	Timeout time.Duration
 	// TTL is the age from which the list of customers and each customer's usage
 	// are fetched again.
 	TTL time.Duration
@@ -76,29 +80,22 @@ type Cache struct {
 	ctx       context.Context //nolint:containedctx // It is the cache's own: a refresh outlives the scrape that began it.
 	cancel    context.CancelFunc
 	refreshes sync.WaitGroup
-	file      *store
 
-	mu            sync.Mutex
-	entries       map[string]*entry // by canonical id
-	version       uint64            // counts the changes of the entries
-	nextDueAt     time.Time         // when a refresh is due, zero if that is to be worked out again
-	running       chan struct{}     // closed at the end of the refresh under way, nil without one
-	listDueAt     time.Time         // from when the list of customers is fetched again
-	missing       map[string]bool   // known customers that suspect lists lack, kept until another list confirms it
-	suspectedAt   time.Time         // when the first of the suspect lists was read
-	listed        bool              // whether the last attempt to list succeeded
-	usageDenied   bool              // whether most fetched customers are denied
-	heldUntil     time.Time         // until when nothing is asked, after a permanent refusal
-	failure       error             // why the last refresh failed as a whole, or nil
-	ready         bool              // whether every customer has been fetched once
-	lastSuccessAt time.Time         // the end of the last whole refresh
-	lastDuration  time.Duration     // the length of the last whole refresh
-	lookups       uint64            // customers looked up by scrapes
-	hits          uint64            // and those of them that were fresh
-	errors        map[client.Reason]uint64
-	causes        map[string]cause // of failures, as last logged
-	// withoutRecords reports whether the last usage records were unusable.
-	withoutRecords bool
+	entries  *entries
+	list     *list
+	failures *failures
+	log      *refreshLog
+	store    *store // nil without a file
+
+	mu            sync.Mutex    // guards the fields below; the locks of entries and list are taken while it is held
+	running       chan struct{} // closed at the end of the refresh under way, nil without one
+	aborted       int           // refreshes in a row that were aborted for a temporary cause
+	heldUntil     time.Time     // until when no refresh starts, after one that was aborted
+	ready         bool          // whether every customer has been fetched once
+	usageDenied   bool          // whether most fetched customers are denied
+	lastSuccessAt time.Time     // the end of the last whole refresh
+	lastDuration  time.Duration // the length of the last whole refresh
+	unsavable     bool          // whether the last refresh panicked
 }
 
 // New returns a cache with the content of its file. It sends no request. A file that
@@ -108,19 +105,21 @@ func New(source Source, cfg Config) *Cache {
 		cfg.Logger = log.NewNopLogger()
 	}
 	cfg.Concurrency = max(cfg.Concurrency, 1)
+	cfg.Timeout = cmp.Or(cfg.Timeout, client.DefaultTimeout)
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &Cache{
-		source:  source,
-		cfg:     cfg,
-		ctx:     ctx,
-		cancel:  cancel,
-		entries: map[string]*entry{},
-		errors:  map[client.Reason]uint64{},
-		causes:  map[string]cause{},
+		source:   source,
+		cfg:      cfg,
+		ctx:      ctx,
+		cancel:   cancel,
+		entries:  newEntries(cfg),
+		list:     &list{ttl: cfg.TTL},
+		failures: newFailures(cfg.Logger),
+		log:      &refreshLog{logger: cfg.Logger},
 	}
 	if cfg.File != "" {
-		c.file = newStore(cfg.File, cfg.Owner, cfg.Logger)
-		c.restore(c.file.load(), time.Now())
+		c.store = newStore(cfg.File, cfg.Owner, cfg.Logger)
+		c.restore(c.store.load(), time.Now())
 	}
 	return c
 }
@@ -132,7 +131,7 @@ func (c *Cache) StartRefresh() { c.join() }
 // starts a refresh, or joins the one under way, and waits for its end or the
 // context's, whichever comes first. The refresh goes on in any case.
 func (c *Cache) Refresh(ctx context.Context) {
-	c.countLookups()
+	c.entries.lookUp(time.Now())
 	done := c.join()
 	if done == nil {
 		return
@@ -168,68 +167,22 @@ func (c *Cache) join() <-chan struct{} {
 	defer c.mu.Unlock()
 	if c.running == nil && c.ctx.Err() == nil && c.isDue(time.Now()) {
 		c.running = make(chan struct{})
-		c.refreshes.Go(c.refresh)
+		c.refreshes.Go(c.runRefresh)
 	}
 	return c.running
 }
 
 // isDue reports whether a refresh has anything to do.
-func (c *Cache) isDue(now time.Time) bool { return !now.Before(c.heldUntil) && !now.Before(c.due()) }
-
-// due returns when the list or a customer is due first. It remembers that until
-// something changes, so that a scrape which finds nothing to do does nothing.
-func (c *Cache) due() time.Time {
-	if !c.nextDueAt.IsZero() {
-		return c.nextDueAt
-	}
-	c.nextDueAt = c.listDueAt
-	for _, e := range c.entries {
-		if due := e.dueAt(); due.Before(c.nextDueAt) {
-			c.nextDueAt = due
-		}
-	}
-	return c.nextDueAt
+func (c *Cache) isDue(now time.Time) bool {
+	return !now.Before(c.heldUntil) && (c.list.isDue(now) || c.entries.isDue(now))
 }
 
-// changed is called with every change of the entries or of when they are due.
-func (c *Cache) changed() {
-	c.version++
-	c.nextDueAt = time.Time{}
-}
-
-func (c *Cache) all() []*entry {
-	entries := make([]*entry, 0, len(c.entries))
-	for _, e := range c.entries {
-		entries = append(entries, e)
-	}
-	return entries
-}
-
-func (c *Cache) countLookups() {
-	now := time.Now()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.lookups += uint64(len(c.entries))
-	c.hits += uint64(len(c.entries))
-	if now.Before(c.due()) {
-		return
-	}
-	for _, e := range c.entries {
-		if e.isDue(now) {
-			c.hits--
-		}
-	}
-}
-
-// selects reports whether the customer is in the selection and the shard.
-func (cfg *Config) selects(customer client.Customer) bool {
+// Selects reports whether the customer is in the selection. The shard does not matter.
+func (cfg *Config) Selects(customer client.Customer) bool {
 	matches := func(re *regexp.Regexp) bool {
 		return re.MatchString(client.CanonicalID(customer.ID)) || re.MatchString(customer.Name) || re.MatchString(customer.Domain)
 	}
-	if !cfg.Shard.owns(customer.ID) || cfg.Include != nil && !matches(cfg.Include) {
-		return false
-	}
-	return cfg.Exclude == nil || !matches(cfg.Exclude)
+	return (cfg.Include == nil || matches(cfg.Include)) && (cfg.Exclude == nil || !matches(cfg.Exclude))
 }
 
 // selection returns a text that differs between configurations that select other

@@ -6,10 +6,10 @@ import (
 	"time"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/throttle"
 )
 
-// Status is the state of a customer, told by the last attempt to fetch its
-// usage.
+// Status is the state of a customer: the result of the last attempt to fetch its usage.
 type Status string
 
 // The states of a customer.
@@ -27,6 +27,10 @@ func Statuses() []Status {
 	return []Status{StatusOK, StatusNoUsage, StatusNoAccess, StatusNotFound, StatusError, StatusPending}
 }
 
+// Succeeded reports whether the last attempt succeeded. A customer without usage counts
+// as a success.
+func (s Status) Succeeded() bool { return s == StatusOK || s == StatusNoUsage }
+
 // entry is what the cache holds of one customer.
 type entry struct {
 	customer    client.Customer
@@ -34,9 +38,10 @@ type entry struct {
 	figures     *client.UsageSummary // the last known, never changed once set
 	fetchedAt   time.Time            // when the figures were last known to be current
 	attemptedAt time.Time            // the last attempt
-	// summarized is when the figures were fetched. A usage record moves fetched on.
+	// summarizedAt is when the figures were fetched. A usage record that confirms them
+	// moves fetchedAt only.
 	summarizedAt time.Time
-	retryAt      time.Time // from when there is to be another one
+	retryAt      time.Time // from when there is to be another attempt
 	failures     int       // attempts in a row that failed
 	err          error     // why the last attempt failed, nil if it did not
 }
@@ -107,7 +112,7 @@ func (e *entry) succeeded(status Status, figures *client.UsageSummary, now time.
 }
 
 // failed takes over a failure to fetch this customer's usage.
-func (e *entry) failed(err error) { e.err, e.status = err, failureStatus(err) }
+func (e *entry) failed(err error) { e.err, e.status = err, FailureStatus(err) }
 
 // skip records why the customer was not fetched. A customer that was never fetched
 // stays pending.
@@ -119,37 +124,32 @@ func (e *entry) skip(err error) {
 }
 
 // jittered shortens a TTL by up to a tenth, so that customers who were fetched
-// together do not all grow old together.
+// together do not all become stale together.
 func jittered(ttl time.Duration) time.Duration { return ttl - jitter(ttl/10) }
 
-// firstDistance is between the second and the third attempt of a customer that
-// keeps failing.
-const firstRetryDelay = 5 * time.Second
+// maxFailures bounds the failures that a file may state.
+const maxFailures = 20
 
-// manyFailures is a number of failures after which the delay is the TTL: doubled as
-// often, firstRetryDelay is longer than any TTL.
-const manyFailures = 20
-
-// distance returns how long a customer is left alone after so many failures:
-// not at all after the first, and then ever longer up to the TTL. Nothing but a
-// person can mend a permanent failure, so that it is not worth another call
-// before the TTL.
+// retryDelay returns how long a customer is not fetched after so many failures: not at
+// all after the first, and then ever longer up to the TTL. Only a person can mend a
+// permanent failure, so that it is not worth another request before the TTL.
 func retryDelay(err error, failures int, ttl time.Duration) time.Duration {
 	switch {
-	case isPermanent(err) || failures > manyFailures:
+	case isPermanent(err):
 		return jittered(ttl)
 	case failures <= 1:
 		return 0
 	}
-	return jittered(min(firstRetryDelay<<(failures-2), ttl))
+	return throttle.RetryDelay(failures-1, ttl)
 }
 
-// spread returns a random duration below a bound.
+// jitter returns a random duration up to a bound.
 func jitter(bound time.Duration) time.Duration {
 	return rand.N(bound + 1) //nolint:gosec // A refresh time need not be unpredictable.
 }
 
-func failureStatus(err error) Status {
+// FailureStatus returns the status of a customer whose last attempt failed.
+func FailureStatus(err error) Status {
 	switch {
 	case client.IsNoAccess(err):
 		return StatusNoAccess
@@ -160,7 +160,16 @@ func failureStatus(err error) Status {
 }
 
 // isPermanent reports whether a person must mend the failure. A response that cannot
-// be decoded is not permanent: the next one may be whole.
+// be decoded is not permanent: the next one may be whole. Nor is a panic.
 func isPermanent(err error) bool {
-	return !client.IsTemporary(err) && client.ReasonOf(err) != client.ReasonDecode
+	_, panicked := errors.AsType[*panicError](err)
+	return !panicked && !client.IsTemporary(err) && client.ReasonOf(err) != client.ReasonDecode
+}
+
+// saved returns the entry's record for the file.
+func (e *entry) saved() savedCustomer {
+	return savedCustomer{
+		Customer: e.customer, Status: e.status, Figures: e.figures,
+		Fetched: e.fetchedAt, Asked: e.attemptedAt, Summarized: e.summarizedAt, Due: e.retryAt, Failures: e.failures,
+	}
 }

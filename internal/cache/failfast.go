@@ -33,6 +33,14 @@ func (f *FailFast) Trip(err error) {
 	f.err = cmp.Or(f.err, err)
 }
 
+// Suspect records that every request may fail: the next one that fails for a cause that
+// every request would meet ends them, unless one succeeds before.
+func (f *FailFast) Suspect() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.failing = max(f.failing, f.limit-1)
+}
+
 // Note takes note of how a call went. No token to be had ends the calls at once,
 // other partner-wide failures end them when there were many in a row.
 func (f *FailFast) Note(err error) {

@@ -1,6 +1,8 @@
 package cache
 
 import (
+	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -9,39 +11,56 @@ import (
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
 )
 
-// fetches are the calls of one refresh for customers' usage, never more at once
-// than configured. Every customer is fetched at most once.
+// fetcher fetches customers' usage in one refresh, a bounded number at a time, and each
+// customer at most once.
 type fetcher struct {
-	cache   *Cache
-	breaker *FailFast
-	asked   map[*entry]bool
-	queues  sync.WaitGroup
-	calls   errgroup.Group
+	ctx      context.Context //nolint:containedctx // It is the refresh's own.
+	source   Source
+	entries  *entries
+	failures *failures
+	failFast *FailFast
+	guard    func(stage func() error) error
+
+	requests errgroup.Group
+	queues   sync.WaitGroup
+
+	mu                sync.Mutex // guards the fields below
+	queued            map[*entry]bool
+	attempted, failed int
 }
 
-func newFetcher(c *Cache) *fetcher {
-	f := &fetcher{cache: c, breaker: NewFailFast(c.cfg.Concurrency), asked: map[*entry]bool{}}
-	f.calls.SetLimit(c.cfg.Concurrency)
+func newFetcher(c *Cache, guard func(stage func() error) error) *fetcher {
+	f := &fetcher{
+		ctx:      c.ctx,
+		source:   c.source,
+		entries:  c.entries,
+		failures: c.failures,
+		failFast: NewFailFast(c.cfg.Concurrency),
+		guard:    guard,
+		queued:   map[*entry]bool{},
+	}
+	f.requests.SetLimit(c.cfg.Concurrency)
 	return f
 }
 
-// enqueue queues a fetch for every entry that this refresh has not fetched yet; it does
-// not block.
+// enqueue queues a fetch for each entry that was not queued before. It does not block.
 func (f *fetcher) enqueue(entries []*entry) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	queue := make([]*entry, 0, len(entries))
 	for _, e := range entries {
-		if !f.asked[e] {
-			f.asked[e] = true
+		if !f.queued[e] {
+			f.queued[e] = true
 			queue = append(queue, e)
 		}
 	}
 	f.queues.Go(func() {
 		for _, e := range queue {
-			if f.cache.ctx.Err() != nil {
+			if f.ctx.Err() != nil {
 				return
 			}
-			// No error is returned: each customer's is in its entry.
-			f.calls.Go(func() error {
+			// No error is returned: the entry has it.
+			f.requests.Go(func() error {
 				f.fetch(e)
 				return nil
 			})
@@ -49,57 +68,46 @@ func (f *fetcher) enqueue(entries []*entry) {
 	})
 }
 
-// result counts the customers that a refresh fetched.
-type result struct{ attempted, failed int }
-
-// good reports whether at least one customer was fetched, or none had to be.
-func (t result) good() bool { return t.attempted == 0 || t.attempted > t.failed }
-
-// wait waits until every queued customer is fetched, or skipped because the refresh
-// was aborted, and returns the counts.
-func (f *fetcher) wait() result {
+// wait waits until each customer that was queued is fetched, or skipped because the
+// refresh was aborted. It returns how many were fetched, and how many of these failed.
+func (f *fetcher) wait() (attempted, failed int) {
 	f.queues.Wait()
-	_ = f.calls.Wait()
-	answers := result{attempted: len(f.asked)}
-	f.cache.mu.Lock()
-	defer f.cache.mu.Unlock()
-	for e := range f.asked {
-		if e.err != nil {
-			answers.failed++
-		}
-	}
-	return answers
+	_ = f.requests.Wait()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.attempted, f.failed
 }
 
 // fetch fetches one customer's usage. Once the refresh is aborted it sends no request,
 // and the customer has failed with the cause.
 func (f *fetcher) fetch(e *entry) {
-	c := f.cache
-	if stopped := f.breaker.Stopped(); stopped != nil {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		e.skip(stopped)
-		c.changed()
+	id, stale := f.entries.claim(e, time.Now())
+	if !stale {
 		return
 	}
-	figures, err := c.source.UsageSummary(c.ctx, c.idOf(e))
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.ctx.Err() != nil {
-		return // The cache was closed, which is no failure of the customer.
+	if stopped := f.failFast.Stopped(); stopped != nil {
+		f.entries.skip(e, stopped)
+		return
 	}
-	f.breaker.Note(err)
-	e.update(figures, err, time.Now(), c.cfg.TTL, c.cfg.MaxAge)
-	c.changed()
-	if e.err != nil {
-		c.errors[client.ReasonOf(err)]++
+	err := f.guard(func() error { return f.fetchSummary(e, id) })
+	if _, panicked := errors.AsType[*panicError](err); panicked {
+		err = f.entries.update(e, client.UsageSummary{}, err, time.Now())
+	}
+	f.failures.count(err)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.attempted++
+	if err != nil {
+		f.failed++
 	}
 }
 
-// idOf returns a customer's id as the API spells it, which a later page of the
-// list may spell differently.
-func (c *Cache) idOf(e *entry) string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return e.customer.ID
+// fetchSummary returns why the customer's usage is not known now, or nil.
+func (f *fetcher) fetchSummary(e *entry, id string) error {
+	summary, err := f.source.UsageSummary(f.ctx, id)
+	if f.ctx.Err() != nil {
+		return nil //nolint:nilerr // The cache was closed, which is no failure of the customer.
+	}
+	f.failFast.Note(err)
+	return f.entries.update(e, summary, err, time.Now())
 }

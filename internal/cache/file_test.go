@@ -81,8 +81,6 @@ func TestUnusableFile(t *testing.T) {
 		want  string
 	}{
 		"truncated": {func(path, content string) error { return overwrite(path, content[:len(content)/2]) }, "broken"},
-		"empty":     {func(path, _ string) error { return overwrite(path, "") }, "broken"},
-		"garbage":   {func(path, _ string) error { return overwrite(path, "\x00\xff") }, "broken"},
 		"joined":    {func(path, content string) error { return overwrite(path, content+content) }, "broken"},
 		"of another partner": {func(path, content string) error {
 			return overwrite(path, strings.Replace(content, owner, "global/fabrikam.example", 1))
@@ -93,7 +91,9 @@ func TestUnusableFile(t *testing.T) {
 		"of a newer version": {func(path, content string) error {
 			return overwrite(path, strings.Replace(content, `"format":1`, `"format":2`, 1))
 		}, "newer"},
-		"of no version": {func(path, _ string) error { return overwrite(path, "{}") }, "format 0"},
+		"of version 0": {func(path, content string) error {
+			return overwrite(path, strings.Replace(content, `"format":1`, `"format":0`, 1))
+		}, "format 0"},
 		"of an unknown state": {func(path, content string) error {
 			return overwrite(path, strings.Replace(content, `"no_usage"`, `"asleep"`, 1))
 		}, "makes no sense"},
@@ -131,6 +131,101 @@ func TestUnusableFile(t *testing.T) {
 }
 
 func overwrite(path, content string) error { return os.WriteFile(path, []byte(content), 0o600) }
+
+// A file that holds something else stays as and where it is, at the start, at each
+// write and under the name to which a broken file would be moved.
+func TestForeignFile(t *testing.T) {
+	for name, foreign := range map[string]string{
+		"text": "root:x:0:0::/root:/bin/sh\n", "json": `{"name":"a package"}`, "no keys": "{}", "a list": "[1]", "bytes": "\x00\xff",
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "cache.json")
+			if err := overwrite(path, foreign); err != nil {
+				t.Fatal(err)
+			}
+			c, logged := cachetest.NewCache(t, cachetest.New(2), inFile(path))
+			if lines := logged.Take(); len(lines) != 1 || !strings.Contains(lines[0], "is not a cache file") {
+				t.Errorf("logged %q, want one warning", lines)
+			}
+			cachetest.Scrape(t, c)
+			c.Close()
+			if content, err := os.ReadFile(path); err != nil || string(content) != foreign {
+				t.Errorf("the file holds %q, %v", content, err)
+			}
+			if entries, err := os.ReadDir(filepath.Dir(path)); err != nil || len(entries) != 1 {
+				t.Errorf("the folder holds %v, %v", entries, err)
+			}
+			if lines := logged.Take(); len(lines) != 0 || len(cachetest.Costs(c)) != 2 {
+				t.Errorf("logged %q, and %d customers have figures", lines, len(cachetest.Costs(c)))
+			}
+		})
+	}
+}
+
+func TestForeignFileInTheWayOfABrokenOne(t *testing.T) {
+	path, _ := filled(t)
+	if err := errors.Join(overwrite(path, `{"format":1,`), overwrite(path+".set-aside", "mine")); err != nil {
+		t.Fatal(err)
+	}
+	_, logged := cachetest.NewCache(t, cachetest.New(2), inFile(path))
+	if lines := logged.Take(); len(lines) != 1 || !strings.Contains(lines[0], "cache.json.set-aside is not a cache file") {
+		t.Errorf("logged %q", lines)
+	}
+	if content, err := os.ReadFile(path + ".set-aside"); err != nil || string(content) != "mine" {
+		t.Errorf("the file holds %q, %v", content, err)
+	}
+}
+
+// An empty file has the owner and permissions that the cache file is meant to have.
+func TestEmptyFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "cache.json")
+	if err := errors.Join(overwrite(path, ""), os.Chmod(path, 0o640)); err != nil {
+		t.Fatal(err)
+	}
+	c, logged := cachetest.NewCache(t, cachetest.New(2), inFile(path))
+	cachetest.Scrape(t, c)
+	c.Close()
+	if info, err := os.Stat(path); err != nil || info.Size() == 0 || info.Mode() != 0o640 {
+		t.Errorf("%v, %v", info, err)
+	}
+	if lines := logged.Take(); len(lines) != 0 {
+		t.Errorf("logged %q", lines)
+	}
+}
+
+// A process that was killed while it wrote the file leaves a temporary one.
+func TestTemporaryFilesAreSwept(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "cache.json")
+	temporary := filepath.Join(filepath.Dir(path), ".cache.json.123.tmp")
+	if err := overwrite(temporary, `{"format":1`); err != nil {
+		t.Fatal(err)
+	}
+	_, logged := cachetest.NewCache(t, cachetest.New(2), inFile(path))
+	if _, err := os.Stat(temporary); !errors.Is(err, os.ErrNotExist) || len(logged.Take()) != 0 {
+		t.Errorf("%v", err)
+	}
+}
+
+// A symbolic link stays, also where its target is set aside.
+func TestFileBehindALink(t *testing.T) {
+	path, _ := filled(t)
+	link := filepath.Join(t.TempDir(), "link")
+	if err := errors.Join(os.Symlink(path, link), overwrite(path, `{"format":1,`)); err != nil {
+		t.Fatal(err)
+	}
+	c, _ := cachetest.NewCache(t, cachetest.New(2), inFile(link))
+	cachetest.Scrape(t, c)
+	c.Close()
+	if to, err := os.Readlink(link); err != nil || to != path {
+		t.Errorf("the link leads to %q, %v", to, err)
+	}
+	if content, err := os.ReadFile(path + ".set-aside"); err != nil || string(content) != `{"format":1,` {
+		t.Errorf("set aside is %q, %v", content, err)
+	}
+	if customers, _, err := cache.ReadFile(path, owner); err != nil || len(customers) != 2 {
+		t.Errorf("the target holds %d customers, %v", len(customers), err)
+	}
+}
 
 // A folder holds more than what an exporter wrote, and stays where it is.
 func TestFolderInTheFilesPlace(t *testing.T) {

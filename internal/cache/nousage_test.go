@@ -34,14 +34,14 @@ func TestNoUsageInMidPeriodKeepsTheFigures(t *testing.T) {
 				pass(2 * time.Hour)
 				cachetest.Scrape(t, c)
 				customer := c.Snapshot().Customers[0]
-				if customer.Success || customer.Figures == nil || customer.Figures.TotalCost != 7 {
-					t.Errorf("success %v, figures %v, want false and a cost of 7", customer.Success, customer.Figures)
+				if customer.Status.Succeeded() || customer.Figures == nil || customer.Figures.TotalCost != 7 {
+					t.Errorf("success %v, figures %v, want false and a cost of 7", customer.Status.Succeeded(), customer.Figures)
 				}
 				pass(test.after - 2*time.Hour)
 				cachetest.Scrape(t, c)
 				customer = c.Snapshot().Customers[0]
-				if customer.Status != cache.StatusNoUsage || !customer.Success || customer.Figures != nil {
-					t.Errorf("status %s, success %v, figures %v, want no_usage, true and none", customer.Status, customer.Success, customer.Figures)
+				if customer.Status != cache.StatusNoUsage || !customer.Status.Succeeded() || customer.Figures != nil {
+					t.Errorf("status %s, success %v, figures %v, want no_usage, true and none", customer.Status, customer.Status.Succeeded(), customer.Figures)
 				}
 			})
 		})

@@ -19,19 +19,23 @@ func (c *Cache) Renew(ctx context.Context) {
 			return
 		}
 	}
-	c.expire(time.Now())
+	now := time.Now()
+	c.list.expire(now)
+	c.entries.expireFailed(now)
+	c.mu.Lock()
+	c.heldUntil = time.Time{}
+	c.mu.Unlock()
 	c.join()
 }
 
-// expire makes the list of customers and every failed customer due.
-func (c *Cache) expire(now time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.heldUntil, c.listDueAt = time.Time{}, now
-	for _, e := range c.entries {
+// expireFailed makes every entry due whose last attempt failed.
+func (t *entries) expireFailed(now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, e := range t.byID {
 		if e.err != nil {
 			e.retryAt = now
 		}
 	}
-	c.changed()
+	t.changed()
 }

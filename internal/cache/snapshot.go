@@ -1,7 +1,6 @@
 package cache
 
 import (
-	"maps"
 	"time"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
@@ -52,11 +51,6 @@ type Customer struct {
 	client.Customer
 	// Status is the customer's state.
 	Status Status
-	// Attempted reports whether a fetch of the customer's usage has ended.
-	Attempted bool
-	// Success reports whether the last attempt succeeded. A customer without usage
-	// counts as a success.
-	Success bool
 	// Figures are the last known ones, nil if there are none that are younger
 	// than [Config.MaxAge].
 	Figures *client.UsageSummary
@@ -66,59 +60,35 @@ type Customer struct {
 
 // Snapshot returns the content of the cache. It does not wait for a refresh.
 func (c *Cache) Snapshot() Snapshot {
-	now := time.Now()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	s := Snapshot{Stats: c.health(), Customers: make([]Customer, 0, len(c.entries)), version: c.version}
-	for _, e := range c.entries {
-		customer := e.snapshot(now, c.cfg.MaxAge)
-		s.Customers = append(s.Customers, customer)
-		if expires := customer.Fetched.Add(c.cfg.MaxAge); customer.Figures != nil && (s.expires.IsZero() || expires.Before(s.expires)) {
-			s.expires = expires
-		}
-	}
+	s := Snapshot{Stats: c.Stats()}
+	s.Customers, s.version, s.expires = c.entries.snapshot(time.Now())
 	return s
 }
 
 // Stats returns the state of the cache. It does not wait for a refresh.
 func (c *Cache) Stats() Stats {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.health()
-}
-
-func (c *Cache) health() Stats {
-	return Stats{
-		Up:                 c.listed,
-		Missing:            len(c.missing),
-		UsageAccessible:    !c.usageDenied,
-		LastSuccess:        c.lastSuccessAt,
-		LastDuration:       c.lastDuration,
+	s := Stats{
 		RefreshTokenIssued: c.source.RefreshTokenIssued(),
 		CertificateExpiry:  c.source.CertificateExpiry(),
 		ConcurrencyLimit:   c.source.ConcurrencyLimit(),
-		Lookups:            c.lookups,
-		Hits:               c.hits,
-		Errors:             maps.Clone(c.errors),
+		Errors:             c.failures.totals(),
 	}
+	s.Up, s.Missing = c.list.state()
+	s.Lookups, s.Hits = c.entries.counters()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s.UsageAccessible, s.LastSuccess, s.LastDuration = !c.usageDenied, c.lastSuccessAt, c.lastDuration
+	return s
 }
 
 // IsCurrent reports whether a snapshot's customers are what the cache would return
 // now.
 func (c *Cache) IsCurrent(s *Snapshot) bool {
-	now := time.Now()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return s.version == c.version && (s.expires.IsZero() || !now.After(s.expires))
+	return c.entries.isVersion(s.version) && (s.expires.IsZero() || !time.Now().After(s.expires))
 }
 
 func (e *entry) snapshot(now time.Time, maxAge time.Duration) Customer {
-	s := Customer{
-		Customer:  e.customer,
-		Status:    e.status,
-		Attempted: e.status != StatusPending,
-		Success:   e.status == StatusOK || e.status == StatusNoUsage,
-	}
+	s := Customer{Customer: e.customer, Status: e.status}
 	if e.figures != nil && now.Sub(e.fetchedAt) <= maxAge {
 		s.Figures, s.Fetched = e.figures, e.fetchedAt
 	}

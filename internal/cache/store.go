@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -51,13 +51,13 @@ type savedCustomer struct {
 	Failures   int                  `json:"failures,omitempty"`
 }
 
-// file keeps what a cache knows.
+// store keeps the content of a cache in a file.
 type store struct {
 	path   string
 	owner  string
 	logger log.Logger
 
-	mu     sync.Mutex // of writing
+	mu     sync.Mutex // held while the file is replaced; guards failed
 	failed bool       // whether the last attempt to write failed
 }
 
@@ -65,40 +65,60 @@ func newStore(path, owner string, logger log.Logger) *store {
 	return &store{path: path, owner: owner, logger: logger}
 }
 
-// load returns what the file holds, nil if there is no file. One that cannot be
-// used is set aside, so that its content is not lost.
+// unusable is logged of a file that is not read, or not kept.
+const unusable = "the cache file cannot be used, going on without it"
+
+// load returns what the file holds, nil if there is no file or an empty one. One that
+// cannot be used is set aside, so that its content is not lost. A file that is not a
+// cache file stays, and the cache is not kept.
 func (f *store) load() *saved {
+	if err := atomicfile.Sweep(f.path); err != nil {
+		_ = level.Warn(f.logger).Log("msg", "a temporary cache file cannot be removed: remove it", "err", err)
+	}
+	if err := CheckFile(f.path); err != nil {
+		f.failed = true
+		_ = level.Warn(f.logger).Log("msg", unusable, "file", f.path, "err", err)
+		return nil
+	}
 	content, err := os.ReadFile(f.path)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(content) == 0 {
 		return nil
 	}
 	var s *saved
 	if err == nil {
 		s, err = decodeSaved(content, f.owner)
 	}
-	if err == nil {
-		return s
+	if err != nil {
+		f.setAside(err)
+		return nil
 	}
-	aside := f.path + ".set-aside"
-	keyvals := []any{"msg", "the cache file cannot be used, starting without it", "file", f.path, "err", err, "set_aside", aside}
-	if err := setAside(f.path, aside); err != nil {
-		keyvals = append(keyvals[:len(keyvals)-2], "set_aside_err", err)
-	}
-	_ = level.Warn(f.logger).Log(keyvals...)
-	return nil
+	return s
 }
 
-// setAside renames a file, and nothing but a file: a folder holds more than what
-// an exporter wrote.
-func setAside(path, aside string) error {
-	info, err := os.Lstat(path)
-	if err != nil {
-		return err
+// setAside renames the file, for a reason that is logged.
+func (f *store) setAside(reason error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	keyvals := []any{"msg", unusable, "file", f.path, "err", reason}
+	if aside, err := setAside(f.path); err != nil {
+		keyvals = append(keyvals, "set_aside_err", err)
+	} else {
+		keyvals = append(keyvals, "set_aside", aside)
 	}
-	if !info.Mode().IsRegular() {
-		return errors.New("it is not a regular file")
+	_ = level.Warn(f.logger).Log(keyvals...)
+}
+
+// setAside renames a file, or the one that it is a symbolic link to, and returns its
+// new name.
+func setAside(path string) (aside string, err error) {
+	if path, err = filepath.EvalSymlinks(path); err != nil {
+		return "", err
 	}
-	return os.Rename(path, aside)
+	aside = path + ".set-aside"
+	if err := CheckFile(aside); err != nil {
+		return "", err
+	}
+	return aside, os.Rename(path, aside)
 }
 
 // decodeSaved reads a file, and refuses what this exporter did not write for
@@ -137,6 +157,9 @@ func (f *store) write(s *saved) {
 	s.Format, s.Owner = fileFormat, f.owner
 	content, err := json.Marshal(s)
 	if err == nil {
+		err = CheckFile(f.path)
+	}
+	if err == nil {
 		err = atomicfile.Write(f.path, content)
 	}
 	if failed := err != nil; failed != f.failed {
@@ -154,69 +177,60 @@ func (f *store) tell(err error) {
 		"file", f.path, "err", err)
 }
 
-// save writes what the cache knows to its file, if it has one and knows anything.
+// save writes what the cache holds to its file, if it has one and holds anything.
 func (c *Cache) save() {
-	if c.file == nil {
+	if c.store == nil {
 		return
 	}
 	if s := c.saved(); s != nil {
-		c.file.write(s)
+		c.store.write(s)
 	}
 }
 
+// saved returns the content for the file, or nil.
 func (c *Cache) saved() *saved {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.listDueAt.IsZero() && len(c.entries) == 0 {
+	s := &saved{Selection: c.cfg.selection(), Customers: c.entries.saved()}
+	if listed := c.list.save(s); !listed && len(s.Customers) == 0 {
 		return nil
 	}
-	s := &saved{
-		Selection: c.cfg.selection(), Ready: c.ready, Up: c.listed, ListDue: c.listDueAt,
-		Missing: slices.Sorted(maps.Keys(c.missing)), SuspectedAt: c.suspectedAt, UsageDenied: c.usageDenied,
-		Success: c.lastSuccessAt, Took: c.lastDuration,
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.unsavable {
+		return nil
 	}
-	for _, e := range c.entries {
-		s.Customers = append(s.Customers, savedCustomer{
-			Customer: e.customer, Status: e.status, Figures: e.figures,
-			Fetched: e.fetchedAt, Asked: e.attemptedAt, Summarized: e.summarizedAt, Due: e.retryAt, Failures: e.failures,
-		})
-	}
+	s.Ready, s.UsageDenied, s.Success, s.Took = c.ready, c.usageDenied, c.lastSuccessAt, c.lastDuration
 	return s
 }
 
-// restore takes over what a file held. Times that lie further ahead than the
-// TTL come from a clock that was wrong: what they belong to is due.
+// restore takes over the content of a file, which may be nil.
 func (c *Cache) restore(s *saved, now time.Time) {
 	if s == nil {
 		return
 	}
-	sane := func(t time.Time) time.Time {
-		if t.After(now.Add(c.cfg.TTL)) {
-			return now
-		}
-		return t
-	}
-	c.listed, c.lastSuccessAt, c.lastDuration, c.listDueAt = s.Up, earlier(s.Success, now), max(s.Took, 0), sane(s.ListDue)
-	c.ready = s.Ready
-	c.usageDenied = s.UsageDenied
-	c.missing, c.suspectedAt = idSet(s.Missing), earlier(s.SuspectedAt, now)
+	c.list.restore(s, now)
+	c.ready, c.usageDenied, c.lastSuccessAt, c.lastDuration = s.Ready, s.UsageDenied, earlier(s.Success, now), max(s.Took, 0)
 	if s.Selection != c.cfg.selection() {
-		c.listDueAt, c.ready = now, false // Others may be wanted who are not in the file.
+		c.list.expire(now)
+		c.ready = false // Customers may be selected that are not in the file.
 	}
 	for _, saved := range s.Customers {
-		if !c.cfg.selects(saved.Customer) {
-			continue
+		if c.cfg.Selects(saved.Customer) && c.cfg.Shard.owns(saved.Customer.ID) {
+			c.entries.restore(saved, now)
 		}
-		c.entries[client.CanonicalID(saved.Customer.ID)] = &entry{
-			customer:     saved.Customer,
-			status:       saved.Status,
-			figures:      saved.Figures,
-			fetchedAt:    earlier(saved.Fetched, now),
-			attemptedAt:  earlier(saved.Asked, now),
-			summarizedAt: earlier(saved.Summarized, now),
-			retryAt:      sane(saved.Due),
-			failures:     min(max(saved.Failures, 0), manyFailures),
-		}
+	}
+}
+
+// entry returns the entry that a record describes.
+func (s *savedCustomer) entry(now time.Time, ttl time.Duration) *entry {
+	return &entry{
+		customer:     s.Customer,
+		status:       s.Status,
+		figures:      s.Figures,
+		fetchedAt:    earlier(s.Fetched, now),
+		attemptedAt:  earlier(s.Asked, now),
+		summarizedAt: earlier(s.Summarized, now),
+		retryAt:      notFarAhead(s.Due, now, ttl),
+		failures:     min(max(s.Failures, 0), maxFailures),
 	}
 }
 
@@ -225,4 +239,13 @@ func earlier(a, b time.Time) time.Time {
 		return a
 	}
 	return b
+}
+
+// notFarAhead returns the time at which something is due. One that is further ahead than
+// the TTL comes from a clock that was wrong, so that it is due now.
+func notFarAhead(t, now time.Time, ttl time.Duration) time.Time {
+	if t.After(now.Add(ttl)) {
+		return now
+	}
+	return t
 }

@@ -55,6 +55,7 @@ func TestBackfill(t *testing.T) {
 
 // The history has the very series that Prometheus has of the demo.
 func TestBackfillHasTheSeriesOfAScrape(t *testing.T) {
+	t.Parallel()
 	demo := clitest.Start(t, "demo")
 	scraped, written := map[string]bool{}, map[string]bool{}
 	for _, line := range demo.Get("/metrics").Series("azure_csp_customer") {

@@ -15,7 +15,7 @@ import (
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/testcert"
 )
 
-// without takes flags away from arguments.
+// without returns arguments without some flags.
 func without(args []string, flags ...string) []string {
 	return slices.DeleteFunc(args, func(arg string) bool {
 		name, _, _ := strings.Cut(arg, "=")
@@ -23,8 +23,7 @@ func without(args []string, flags ...string) []string {
 	})
 }
 
-// The whole program with a certificate in place of a secret, which says when it
-// expires.
+// The exporter works with a certificate in place of a secret, and exposes its expiry.
 func TestServeWithCertificate(t *testing.T) {
 	key := testcert.EC(t, elliptic.P256())
 	certificate := testcert.Certificate(t, key, time.Unix(4000000000, 0))
@@ -45,28 +44,28 @@ func TestServeWithCertificate(t *testing.T) {
 func TestServeWithoutCertificate(t *testing.T) {
 	sim := simulator.New(simulator.Config{Customers: simulator.Fleet(1)})
 	if metrics := clitest.Start(t, simulated(t, sim, "serve")...).Get("/metrics"); strings.Contains(metrics.Body, "certificate") {
-		t.Errorf("The metrics tell of a certificate:\n%s", metrics.Body)
+		t.Errorf("The metrics have a certificate:\n%s", metrics.Body)
 	}
 }
 
-// A Secret that is mounted read-only is enough to begin with.
-func TestServeWithSeed(t *testing.T) {
+// A read-only bootstrap token is enough for the start.
+func TestServeWithBootstrapToken(t *testing.T) {
 	sim := simulator.New(simulator.Config{Customers: simulator.Fleet(2), StrictRotation: true})
 	file := filepath.Join(t.TempDir(), "refresh-token")
-	seed := clitest.Write(t, simulator.RefreshToken)
+	bootstrap := clitest.Write(t, simulator.RefreshToken)
 	args := without(simulated(t, sim, "serve"), "--partner.refresh-token-file")
-	p := clitest.Start(t, append(args, "--partner.refresh-token-file="+file, "--partner.bootstrap-refresh-token-file="+seed)...)
+	p := clitest.Start(t, append(args, "--partner.refresh-token-file="+file, "--partner.bootstrap-refresh-token-file="+bootstrap)...)
 	if metrics := p.Get("/metrics"); !strings.Contains(metrics.Body, "\nazure_csp_up 1\n") {
-		t.Errorf("It is not up:\n%s", metrics.Body)
+		t.Errorf("The exporter is not up:\n%s", metrics.Body)
 	}
-	for name, want := range map[string]string{file: "not-a-token-simulated-refresh-1\n", seed: simulator.RefreshToken} {
+	for name, want := range map[string]string{file: "not-a-token-simulated-refresh-1\n", bootstrap: simulator.RefreshToken} {
 		if got, err := os.ReadFile(name); err != nil || string(got) != want {
 			t.Errorf("The file holds %q, %v, want %q", got, err, want)
 		}
 	}
 }
 
-// withCertificate gives a command a certificate that expires at some moment.
+// withCertificate returns the arguments of a command with a certificate that expires at a time.
 func withCertificate(t *testing.T, command string, expires time.Time) []string {
 	t.Helper()
 	key := testcert.EC(t, elliptic.P256())
@@ -88,11 +87,11 @@ func TestLoginWithCertificate(t *testing.T) {
 		}
 	}
 	if status != 0 || stderr != "" {
-		t.Errorf("It ended with status %d and said %s", status, stderr)
+		t.Errorf("Exit status %d, standard error %s", status, stderr)
 	}
 }
 
-// The end of a certificate is told before it comes, and after.
+// The report warns before a certificate expires, and fails after.
 func TestCheckCertificate(t *testing.T) {
 	soon, past := time.Now().Add(10*24*time.Hour), time.Now().Add(-24*time.Hour)
 	for want, expires := range map[string]time.Time{
@@ -101,7 +100,7 @@ func TestCheckCertificate(t *testing.T) {
 			"                 hint: add a new certificate to the app registration, and replace the certificate and key files\nFAIL  token ": past,
 	} {
 		if status, stdout, stderr := clitest.Run(t, withCertificate(t, "check", expires)...); !strings.Contains(stdout, want) || (status == 0) != expires.Equal(soon) {
-			t.Errorf("It ended with status %d and said\n%s%s\nwant %q", status, stdout, stderr, want)
+			t.Errorf("Exit status %d, output\n%s%s\nwant %q", status, stdout, stderr, want)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -58,11 +59,17 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case exited: // --help or --version
 		return exitOK
 	case err != nil:
-		complain(stderr, fmt.Errorf("%w, see --help", err))
+		if len(args) == 0 {
+			introduce(stderr, app)
+		}
+		complain(stderr, fmt.Errorf("%w, see --help", usageError(err, args, commands)))
 		return exitUsage
 	}
 	env := &environment{stdout: stdout, stderr: stderr, logger: logs.logger(stderr)}
 	if err := commands[selected].run(ctx, env); err != nil {
+		if errors.Is(err, context.Canceled) {
+			err = errInterrupted
+		}
 		if !errors.Is(err, syscall.EPIPE) { // The reader closed the pipe.
 			complain(stderr, err)
 		}
@@ -79,9 +86,43 @@ func statusOf(err error) int {
 	return exitFailed
 }
 
-// complain prints an error on one line; errors of some libraries span several.
+// complain prints an error on one line, since errors of some libraries span several,
+// and its hint on another one.
 func complain(stderr io.Writer, err error) {
 	fmt.Fprintf(stderr, "%s: error: %s\n", name, strings.Join(strings.Fields(err.Error()), " "))
+	var hinter interface{ Hint() string }
+	if errors.As(err, &hinter) && hinter.Hint() != "" {
+		fmt.Fprintf(stderr, "%s: hint: %s\n", name, hinter.Hint())
+	}
+}
+
+// usageError returns kingpin's error of a command line, with missing flags in a fixed
+// order, and with the commands if the first argument is none of them.
+func usageError(err error, args []string, commands map[string]command) error {
+	text := err.Error()
+	if strings.HasPrefix(text, "required flag(s) ") {
+		return missingFlags(slices.DeleteFunc(slices.Clone(requiredFlags), func(flag string) bool {
+			return !strings.Contains(text, "'--"+flag+"'")
+		}))
+	}
+	word, unexpected := strings.CutPrefix(text, "unexpected ")
+	isCommand := func(arg string) bool { return commands[arg] != nil }
+	if unexpected && !slices.ContainsFunc(args, isCommand) {
+		return fmt.Errorf("unknown command %q; the commands are %s", word, strings.Join(commandOrder, ", "))
+	}
+	return err
+}
+
+// introduce prints what the program is and its commands.
+func introduce(w io.Writer, app *kingpin.Application) {
+	model := app.Model()
+	fmt.Fprintf(w, "%s: %s\n\nCommands:\n", name, strings.TrimSuffix(model.Help, "."))
+	for _, c := range model.Commands {
+		if slices.Contains(commandOrder, c.Name) {
+			fmt.Fprintf(w, "  %-9s  %s\n", c.Name, c.Help)
+		}
+	}
+	fmt.Fprintln(w)
 }
 
 func newApplication(stdout, stderr io.Writer) (*kingpin.Application, *logFlags, map[string]command) {
@@ -93,25 +134,28 @@ func newApplication(stdout, stderr io.Writer) (*kingpin.Application, *logFlags, 
 	app.HelpFlag.Short('h')
 	app.UsageTemplate(helpTemplate())
 	prepareManPage()
+	prepareCompletion()
 	return app, newLogFlags(app), map[string]command{
-		"serve":     newServe(app.Command("serve", "Serve the metrics. This is the default command.").Default()),
 		"demo":      newDemo(app.Command("demo", "Serve the metrics of a simulated partner, without credentials.")),
+		"login":     newLogin(app.Command("login", "Sign in as a user of the partner, store the refresh token and check it.")),
 		"check":     newCheck(app.Command("check", "Check credentials, MFA, permissions and data step by step.")),
+		"serve":     newServe(app.Command("serve", "Serve the metrics. This is the default command.").Default()),
 		"customers": newCustomers(app.Command("customers", "List the customers.")),
 		"usage":     newUsage(app.Command("usage", "Print the usage of all or the given customers in the current billing period.")),
-		"login":     newLogin(app.Command("login", "Sign in as a user of the partner, store the refresh token and check it.")),
 	}
 }
+
+// commandOrder lists the commands in the order in which a new user needs them.
+var commandOrder = []string{"demo", "login", "check", "serve", "customers", "usage"}
 
 // logFlags configure the log.
 type logFlags struct{ level, format string }
 
 func newLogFlags(to flagger) *logFlags {
 	f := &logFlags{}
-	define(to, "log.level", "Minimum level to log: debug, info, warn or error.", &f.level,
-		oneOf("debug", "info", "warn", "error")).Default("info")
-	define(to, "log.format", "Output format of the log: logfmt or json.", &f.format,
-		oneOf("logfmt", "json")).Default("logfmt")
+	defineChoice(to, "log.level", "Minimum level to log: debug, info, warn or error.", &f.level,
+		"debug", "info", "warn", "error").Default("info")
+	defineChoice(to, "log.format", "Output format of the log: logfmt or json.", &f.format, "logfmt", "json").Default("logfmt")
 	return f
 }
 

@@ -1,15 +1,13 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 
 	"github.com/alecthomas/kingpin/v2"
-	"golang.org/x/text/collate"
-	"golang.org/x/text/language"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/output"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/usage"
 )
 
 // customersCommand lists the customers.
@@ -32,15 +30,12 @@ func (cmd *customersCommand) run(ctx context.Context, env *environment) error {
 		return err
 	}
 	defer c.Close()
-	rows := newWriter(env, &cmd.output, customerListing())
-	failed := &failures{w: env.stderr}
+	rows := output.NewWriter(env.stdout, cmd.output.format, cmd.output.sort, usage.CustomerListing())
+	failed := usage.NewFailures(env.stderr, name, false)
 	listed, selected := 0, 0
 	for page, err := range c.CustomerPages(ctx) {
-		if ctx.Err() != nil {
-			return errInterrupted
-		}
-		if err != nil {
-			failed.add("", err)
+		if err != nil && ctx.Err() == nil {
+			failed.Add("", err)
 		}
 		added, err := cmd.add(page, rows)
 		if err != nil {
@@ -51,16 +46,19 @@ func (cmd *customersCommand) run(ctx context.Context, env *environment) error {
 	if err := rows.Close(); err != nil {
 		return err
 	}
-	if failed.count == 0 {
+	if failed.Count() == 0 && ctx.Err() == nil {
 		cmd.output.noteEmpty(env, listed, selected)
 	}
-	return failed.result()
+	if err := failed.Result(); ctx.Err() == nil {
+		return err
+	}
+	return errInterrupted
 }
 
 // add prints the selected customers of a page, and returns their number.
 func (cmd *customersCommand) add(page []client.Customer, rows output.Writer[client.Customer]) (added int, err error) {
 	for _, customer := range page {
-		if !cmd.output.selects(customer.Name) {
+		if !cmd.output.selects(customer) {
 			continue
 		}
 		if err := rows.Add(customer); err != nil {
@@ -69,50 +67,4 @@ func (cmd *customersCommand) add(page []client.Customer, rows output.Writer[clie
 		added++
 	}
 	return added, nil
-}
-
-func customerListing() output.Listing[client.Customer] {
-	text := func(value func(client.Customer) string) func(client.Customer, output.Screen) string {
-		return func(c client.Customer, _ output.Screen) string { return orDash(value(c)) }
-	}
-	id := func(c client.Customer) string { return client.CanonicalID(c.ID) }
-	title := func(c client.Customer) string { return c.Name }
-	domain := func(c client.Customer) string { return c.Domain }
-	relationship := func(c client.Customer) string { return c.Relationship }
-	byName := nameOrder()
-	return output.Listing[client.Customer]{
-		Columns: []output.Column[client.Customer]{
-			{Head: "NAME", Cell: text(title)},
-			{Head: "ID", Cell: text(id)},
-			{Head: "DOMAIN", Cell: text(domain), Rank: 1},
-			{Head: "RELATIONSHIP", Cell: text(relationship), Rank: 2},
-		},
-		Fields: []output.Field[client.Customer]{
-			{Name: "customer_id", Value: func(c client.Customer) any { return id(c) }},
-			{Name: "customer_name", Value: func(c client.Customer) any { return title(c) }},
-			{Name: "domain", Value: func(c client.Customer) any { return domain(c) }},
-			{Name: "relationship", Value: func(c client.Customer) any { return relationship(c) }},
-		},
-		Orders: map[string]func(a, b client.Customer) int{
-			"name":   byName,
-			"domain": func(a, b client.Customer) int { return cmp.Or(cmp.Compare(a.Domain, b.Domain), byName(a, b)) },
-		},
-	}
-}
-
-// nameOrder returns a comparison that collates names: it ignores case, and a letter
-// sorts next to its accented forms. Equal names are ordered by id.
-func nameOrder() func(a, b client.Customer) int {
-	collator := collate.New(language.Und, collate.IgnoreCase)
-	return func(a, b client.Customer) int {
-		return cmp.Or(collator.CompareString(a.Name, b.Name), cmp.Compare(client.CanonicalID(a.ID), client.CanonicalID(b.ID)))
-	}
-}
-
-// orDash returns a dash for an unknown text.
-func orDash(text string) string {
-	if text == "" {
-		return "-"
-	}
-	return text
 }

@@ -5,103 +5,76 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
-	"os"
-	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
 
-	"github.com/azure-csp-exporter/azure_csp_exporter/client"
 	"github.com/azure-csp-exporter/azure_csp_exporter/client/simulator"
-)
-
-// The simulated partner has customers of every kind. Its latency is close to that
-// of the real API.
-const (
-	demoCustomers = 48
-	demoLatency   = 80 * time.Millisecond
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/backfill"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/demo"
 )
 
 // demoCommand runs the exporter on the simulator.
 type demoCommand struct {
-	exporter exporterFlags
-	backfill time.Duration
+	exporter  exporterFlags
+	customers int
+	faults    []string
+	backfill  time.Duration
 }
 
 func newDemo(to *kingpin.CmdClause) *demoCommand {
 	d := &demoCommand{}
+	define(to, "demo.customers", "Number of customers of the simulated partner. The first 48 are of every kind.", &d.customers, positive).Default("48")
+	define(to, "demo.faults", "Faults of the simulated Partner Center, separated by commas, such as random-429,role-lost.", &d.faults, faultNames).
+		HintOptions(simulator.FaultNames()...)
 	d.exporter.define(to, defaults{listenAddress: "127.0.0.1:10058", ttl: "30s"})
-	define(to, "backfill", "Print the history of this period, such as 35d, as OpenMetrics for \"promtool tsdb create-blocks-from openmetrics\", and exit.", &d.backfill, backfillPeriod)
-	validate(to, d.exporter.check)
+	define(to, "backfill", "Print the history of this period, such as 35d, as OpenMetrics for \"promtool tsdb create-blocks-from openmetrics\", and exit.", &d.backfill, backfill.ParsePeriod)
+	validate(to, d.check, d.exporter.check)
 	return d
+}
+
+// faultNames parses names of the simulator's faults, separated by commas.
+func faultNames(text string) ([]string, error) {
+	names := strings.Split(text, ",")
+	for _, fault := range names {
+		if simulator.FaultEffect(fault) == "" {
+			return nil, fmt.Errorf("%q is not a fault; the faults are %s", fault, strings.Join(simulator.FaultNames(), ", "))
+		}
+	}
+	return names, nil
+}
+
+// check rejects combinations of flags.
+func (d *demoCommand) check() error {
+	if d.backfill > 0 && len(d.faults) > 0 {
+		return errors.New("--backfill and --demo.faults cannot be combined")
+	}
+	return nil
 }
 
 func (d *demoCommand) run(ctx context.Context, env *environment) (err error) {
 	if d.backfill > 0 {
-		return newHistory(simulator.Fleet(demoCustomers), (*d.exporter.web.WebListenAddresses)[0], time.Now(), d.backfill).write(env.stdout)
+		return backfill.Write(ctx, env.stdout, simulator.Fleet(d.customers), (*d.exporter.web.WebListenAddresses)[0], time.Now(), d.backfill)
 	}
-	folder, err := os.MkdirTemp("", name+"-demo-")
-	if err != nil {
-		return fmt.Errorf("create a directory for the simulated credentials: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	address, stop, err := simulate(ctx)
-	if err != nil {
-		return fmt.Errorf("start the simulated Partner Center: %w", err)
-	}
-	defer stop()
-	cfg, err := demoConfig(folder, address)
+	partner, err := demo.Start(ctx, d.customers, d.faults)
 	if err != nil {
 		return err
 	}
-	return d.exporter.serve(ctx, env, cfg, func(at net.Addr) { d.welcome(env, at) })
+	defer func() { err = errors.Join(err, partner.Close()) }()
+	cfg := partner.Config()
+	cfg.UserAgent = userAgent()
+	return d.exporter.serve(ctx, env, cfg, func(at net.Addr) { d.welcome(env, at, partner) })
 }
 
-func (d *demoCommand) welcome(env *environment, at net.Addr) {
+func (d *demoCommand) welcome(env *environment, at net.Addr, partner *demo.Partner) {
 	fmt.Fprintf(env.stdout, `This is a demo: a simulated partner with %d customers, over real HTTP and OAuth2.
 
   http://%[2]v%-10[3]s the metrics of every customer
   http://%[2]v%-10[4]s a landing page with all endpoints
   http://%[2]v%-10[5]s whether every customer has been fetched
 
-Press Ctrl-C to stop.
-`, demoCustomers, at, d.exporter.telemetryPath, "/", "/-/ready")
-}
-
-// simulate serves a simulated Partner Center on a free loopback port.
-func simulate(ctx context.Context) (address string, stop func(), err error) {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", nil, err
-	}
-	sim := simulator.New(simulator.Config{Customers: simulator.Fleet(demoCustomers)})
-	sim.SetFaults(simulator.Faults{Latency: demoLatency})
-	server := &http.Server{Handler: sim, ReadHeaderTimeout: 10 * time.Second}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = server.Serve(listener) // Close makes it return an error.
-	}()
-	return "http://" + listener.Addr().String(), func() {
-		_ = server.Close()
-		<-done
-	}, nil
-}
-
-// demoConfig writes the simulated credentials to files, and returns a configuration
-// that uses them.
-func demoConfig(folder, address string) (client.Config, error) {
-	cfg := client.Config{
-		Cloud:            client.Cloud{Name: "demo", APIURL: address, LoginURL: address, Scope: simulator.Scope},
-		TenantID:         simulator.TenantID,
-		ClientID:         simulator.ClientID,
-		ClientSecretFile: filepath.Join(folder, "client-secret"),
-		RefreshTokenFile: filepath.Join(folder, "refresh-token"),
-		UserAgent:        userAgent(),
-	}
-	return cfg, errors.Join(
-		os.WriteFile(cfg.ClientSecretFile, []byte(simulator.ClientSecret), 0o600),
-		os.WriteFile(cfg.RefreshTokenFile, []byte(simulator.RefreshToken), 0o600),
-	)
+`, d.customers, at, d.exporter.telemetryPath, "/", "/-/ready")
+	partner.Describe(env.stdout)
+	fmt.Fprintln(env.stdout, "Press Ctrl-C to stop.")
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"io"
 	"iter"
@@ -27,12 +26,10 @@ import (
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
 	"github.com/azure-csp-exporter/azure_csp_exporter/collector"
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/golden"
 )
 
 // The tests of this file compare the documentation with the program, both ways.
-
-// update makes TestDocsFlags rewrite what it would compare.
-var update = flag.Bool("update", false, "rewrite what is generated")
 
 // documentedMetric is a metric as docs/metrics.md or a scrape has it.
 type documentedMetric struct {
@@ -64,7 +61,7 @@ func TestDocsFlags(t *testing.T) {
 		t.Fatalf("%s has no lines %q and %q", path, begin, end)
 	}
 	table := flagTable()
-	if *update {
+	if golden.Update() {
 		if err := os.WriteFile("../../"+path, []byte(before+begin+table+end+after), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -199,7 +196,7 @@ func TestDocsVersion(t *testing.T) {
 		t.Fatal("CHANGELOG.md has no section of the form ## 1.2.3 / 2026-01-31")
 	}
 	if version := strings.TrimSpace(file(t, "VERSION")); version != newest[1] {
-		t.Errorf("VERSION says %s, and the changelog begins with %s", version, newest[1])
+		t.Errorf("VERSION is %s, but the changelog begins with %s", version, newest[1])
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
 
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache"
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/output"
 )
 
@@ -46,6 +47,11 @@ func define[T any](to flagger, flag, help string, into *T, parse func(string) (T
 	clause := to.Flag(flag, help)
 	clause.SetValue(&value[T]{flag: flag, parse: parse, into: into})
 	return clause
+}
+
+// defineChoice adds a flag whose value is one of several words, which completion offers.
+func defineChoice(to flagger, flag, help string, into *string, words ...string) *kingpin.FlagClause {
+	return define(to, flag, help, into, oneOf(words...)).HintOptions(words...)
 }
 
 // validate adds checks of combinations of flags to a command. They run before it,
@@ -132,6 +138,12 @@ func baseURL(text string) (string, error) {
 	return u.String(), nil
 }
 
+// apiURL parses the URL of the API. The client adds the version to it.
+func apiURL(text string) (string, error) {
+	base, err := baseURL(text)
+	return strings.TrimSuffix(base, "/v1"), err
+}
+
 // word parses a GUID or domain, which needs no escaping in a URL.
 func word(text string) (string, error) {
 	if !regexp.MustCompile(`^[\w.-]+$`).MatchString(text) {
@@ -142,36 +154,51 @@ func word(text string) (string, error) {
 
 // outputFlags are the flags of the commands that print rows.
 type outputFlags struct {
-	format string
-	sort   string
-	name   *regexp.Regexp
+	format    string
+	sort      string
+	name      *regexp.Regexp
+	selection cache.Config // of which only Include and Exclude are set
 }
 
 func (f *outputFlags) define(to *kingpin.CmdClause, orders ...string) {
-	define(to, "output", "Output format: table, json (one array) or csv. Only a table keeps all rows in memory.", &f.format, oneOf(output.Table, output.JSON, output.CSV)).Default(output.Table)
-	define(to, "sort",
-		"Order of the rows: "+strings.Join(orders, ", ")+". Sorting keeps all rows in memory. By default, rows are printed as they arrive, in Partner Center's order.", &f.sort, oneOf(orders...))
+	defineChoice(to, "output", "Output format: table, json (one array) or csv. Only a table keeps all rows in memory.", &f.format,
+		output.Table, output.JSON, output.CSV).Default(output.Table)
+	defineChoice(to, "sort",
+		"Order of the rows: "+strings.Join(orders, ", ")+". Sorting keeps all rows in memory. By default, rows are printed as they arrive, in Partner Center's order.", &f.sort, orders...)
 	define(to, "name", "Only customers whose name contains a match of this regular expression (RE2), ignoring case.", &f.name, unanchored)
+	define(to, "customers.include", "Only customers whose id, name or domain matches this anchored regular expression (RE2), ignoring case, as for serve.", &f.selection.Include, anchored)
+	define(to, "customers.exclude", "No customers whose id, name or domain matches this anchored regular expression (RE2), ignoring case, as for serve.", &f.selection.Exclude, anchored)
 }
 
-// selects reports whether a customer of that name is selected.
-func (f *outputFlags) selects(name string) bool { return f.name == nil || f.name.MatchString(name) }
+// selects reports whether a customer is selected.
+func (f *outputFlags) selects(c client.Customer) bool {
+	return (f.name == nil || f.name.MatchString(c.Name)) && f.selection.Selects(c)
+}
+
+// filters returns the flags that are set of those that select customers.
+func (f *outputFlags) filters() []string {
+	var set []string
+	for _, filter := range []struct {
+		expression *regexp.Regexp
+		flag       string
+	}{{f.name, "--name"}, {f.selection.Include, "--customers.include"}, {f.selection.Exclude, "--customers.exclude"}} {
+		if filter.expression != nil {
+			set = append(set, filter.flag)
+		}
+	}
+	return set
+}
 
 // noteEmpty explains an empty output, which is not a failure: listed and selected
-// count the customers before and after selection by name.
+// count the customers before and after selection.
 func (f *outputFlags) noteEmpty(env *environment, listed, selected int) {
 	switch {
 	case listed == 0:
 		fmt.Fprintf(env.stderr, "%s: note: there are no customers\n", name)
 	case selected == 0:
-		fmt.Fprintf(env.stderr, "%s: note: no customer's name matches --name\n", name)
+		fmt.Fprintf(env.stderr, "%s: note: no customer matches %s\n", name, strings.Join(f.filters(), " and "))
 	}
 }
 
 // streams reports whether rows are printed as they arrive.
 func (f *outputFlags) streams() bool { return f.format != output.Table && f.sort == "" }
-
-// newWriter returns a writer of rows to the standard output.
-func newWriter[R any](env *environment, f *outputFlags, l output.Listing[R]) output.Writer[R] {
-	return output.NewWriter(env.stdout, f.format, f.sort, l)
-}

@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"fmt"
 	"net"
 	"path/filepath"
 	"regexp"
@@ -11,10 +12,10 @@ import (
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cli/clitest"
 )
 
-// What is wrong with the command line or a file is said at start, in one line
-// that names the flag, before anybody is called: the partner fails the test when
-// it is.
+// A wrong flag or file is an error at the start, on one line that names the flag, before
+// any request: the partner fails the test on requests it does not expect.
 func TestWrongFlagsAreNamed(t *testing.T) {
+	t.Parallel()
 	aFile := clitest.Write(t, "not a folder")
 	nowhere := filepath.Join(filepath.Dir(aFile), "missing")
 	taken, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -75,7 +76,7 @@ func TestWrongFlagsAreNamed(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.flag+" "+test.name, func(t *testing.T) {
 			p := newPartner(t)
-			p.on(listPath, lists()) // The one with the port in use warms up.
+			p.on(listPath, listOf()) // The one with the port in use warms up.
 			name, _, given := strings.Cut(test.more[0], "=")
 			args := slices.DeleteFunc(p.flags("serve"), func(arg string) bool { return strings.HasPrefix(arg, name+"=") })
 			if given || !strings.HasPrefix(name, "--partner") {
@@ -83,17 +84,17 @@ func TestWrongFlagsAreNamed(t *testing.T) {
 			}
 			status, stdout, stderr := clitest.Run(t, args...)
 			if status == 0 {
-				t.Error("It ended with status 0")
+				t.Error("The exit status is 0")
 			}
 			if stdout != "" {
-				t.Errorf("It printed %q", stdout)
+				t.Errorf("Standard output is %q", stdout)
 			}
-			oneLine := regexp.MustCompile(`^azure_csp_exporter: error: [^\n]*` + regexp.QuoteMeta(test.flag) + `\b[^\n]*\n$`)
+			oneLine := regexp.MustCompile(`^azure_csp_exporter: error: [^\n]*` + regexp.QuoteMeta(test.flag) + `\b[^\n]*\n(azure_csp_exporter: hint: [^\n]*\n)?$`)
 			if !oneLine.MatchString(stderr) {
-				t.Errorf("It said %q, want one line that names %s", stderr, test.flag)
+				t.Errorf("Standard error is %q, want one line that names %s", stderr, test.flag)
 			}
 			if strings.Contains(stderr, fakeSecret) || strings.Contains(stderr, "user:pass") {
-				t.Errorf("It repeated a secret: %q", stderr)
+				t.Errorf("Standard error has a secret: %q", stderr)
 			}
 		})
 	}
@@ -109,6 +110,9 @@ func TestWrongCombinationsExitWith2(t *testing.T) {
 		} {
 			checkRun(t, append(slices.Clone(args), more), 2, "", "azure_csp_exporter: error: "+want+", see --help\n")
 		}
+		args = with(args, "--partner.refresh-token-file", "/x/token")
+		checkRun(t, append(args, "--partner.bootstrap-refresh-token-file=/x/y/../token"), 2, "",
+			"azure_csp_exporter: error: --partner.bootstrap-refresh-token-file and --partner.refresh-token-file name the same file, see --help\n")
 	}
 	checkRun(t, newPartner(t).flags("serve", "--shard=2", "--total-shards=2"), 2, "",
 		"azure_csp_exporter: error: --shard: 2 must be less than --total-shards (2), see --help\n")
@@ -121,8 +125,8 @@ func TestFlagsFromAFile(t *testing.T) {
 	args := spenders(t).flags("usage")
 	file := clitest.Write(t, "# the partner\n"+strings.Join(args[1:], "\n")+"\n")
 	status, stdout, stderr := clitest.Run(t, "usage", "@"+file, "--output=csv", "c4")
-	if status != 0 || stderr != "" || !strings.Contains(stdout, "c4,,ok,EUR,99.994") {
-		t.Errorf("It ended with status %d and said %q and %q", status, stdout, stderr)
+	if status != 0 || stderr != "" || !strings.Contains(stdout, "c4,Adventure Works,ok,EUR,99.994") {
+		t.Errorf("Exit status %d, output %q and %q", status, stdout, stderr)
 	}
 }
 
@@ -131,52 +135,74 @@ func TestWrongExpressionIsQuotedAsTyped(t *testing.T) {
 	for _, flag := range []string{"--customers.include", "--customers.exclude"} {
 		_, _, stderr := clitest.Run(t, newPartner(t).flags("serve", flag+"=con(toso")...)
 		if want := "azure_csp_exporter: error: " + flag + ": error parsing regexp: missing closing ): `con(toso`, see --help\n"; stderr != want {
-			t.Errorf("It said %q, want %q", stderr, want)
+			t.Errorf("Standard error is %q, want %q", stderr, want)
 		}
 	}
 }
 
-// Commands and their flags are told apart: check serves nothing, and demo needs
-// no partner.
+// Each command has its own flags: check serves nothing, and demo needs no partner.
 func TestWrongCommands(t *testing.T) {
 	tests := map[string]struct {
 		args []string
 		want string
 	}{
-		"unknown command":     {[]string{"bogus"}, "azure_csp_exporter: error: unexpected bogus, see --help\n"},
-		"a web flag of check": {[]string{"check", "--web.telemetry-path=/x"}, "azure_csp_exporter: error: unknown long flag '--web.telemetry-path', see --help\n"},
-		"a partner of demo":   {[]string{"demo", "--partner.tenant-id=x"}, "azure_csp_exporter: error: unknown long flag '--partner.tenant-id', see --help\n"},
-		"demo's cache":        {[]string{"demo", "--cache.max-age=29s"}, "azure_csp_exporter: error: --cache.max-age: 29s is less than --cache.ttl (30s); figures would expire before they are refreshed, see --help\n"},
+		"unknown command":      {[]string{"bogus"}, `azure_csp_exporter: error: unknown command "bogus"; the commands are demo, login, check, serve, customers, usage, see --help` + "\n"},
+		"after a flag":         {[]string{"--log.level", "debug", "bogus"}, `azure_csp_exporter: error: unknown command "bogus"; the commands are demo, login, check, serve, customers, usage, see --help` + "\n"},
+		"an argument of check": {newPartner(t).flags("check", "bogus"), "azure_csp_exporter: error: unexpected bogus, see --help\n"},
+		"a web flag of check":  {[]string{"check", "--web.telemetry-path=/x"}, "azure_csp_exporter: error: unknown long flag '--web.telemetry-path', see --help\n"},
+		"a partner of demo":    {[]string{"demo", "--partner.tenant-id=x"}, "azure_csp_exporter: error: unknown long flag '--partner.tenant-id', see --help\n"},
+		"demo's cache":         {[]string{"demo", "--cache.max-age=29s"}, "azure_csp_exporter: error: --cache.max-age: 29s is less than --cache.ttl (30s); figures would expire before they are refreshed, see --help\n"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			status, stdout, stderr := clitest.Run(t, test.args...)
 			if status == 0 || stdout != "" || stderr != test.want {
-				t.Errorf("It ended with status %d and said %q and %q, want another status and %q", status, stdout, stderr, test.want)
+				t.Errorf("Exit status %d, output %q and %q, want a failure and %q", status, stdout, stderr, test.want)
 			}
 		})
 	}
 }
 
-// Bad files are refused by check as well, before it reports anything.
-func TestCheckRefusesBadFiles(t *testing.T) {
+// A missing token file is the most common first mistake: it is the first row of the
+// report of check, with a hint.
+func TestCheckWithoutTokenFile(t *testing.T) {
 	p := newPartner(t)
-	p.tokenFile = filepath.Join(filepath.Dir(p.tokenFile), "missing")
-	status, stdout, stderr := clitest.Run(t, p.flags("check")...)
-	want := "azure_csp_exporter: error: --partner.refresh-token-file: stat " + p.tokenFile + ": no such file or directory\n"
-	if status != 1 || stdout != "" || stderr != want {
-		t.Errorf("It ended with status %d and said %q and %q, want 1 and %q", status, stdout, stderr, want)
+	p.fresh()
+	checkTranscript(t, p.flags("check")...)
+}
+
+// The other commands print the same hint, and exit with status 1.
+func TestMissingTokenFile(t *testing.T) {
+	for _, command := range []string{"serve", "customers", "usage"} {
+		t.Run(command, func(t *testing.T) {
+			p := newPartner(t)
+			p.fresh()
+			checkTranscript(t, p.flags(command)...)
+		})
+	}
+	t.Run("and no bootstrap token", func(t *testing.T) {
+		p := newPartner(t)
+		p.fresh()
+		checkTranscript(t, p.flags("serve", "--partner.bootstrap-refresh-token-file="+p.tokenFile+"-bootstrap")...)
+	})
+}
+
+// Without arguments, the program introduces itself, and names what is missing in a
+// fixed order, which kingpin does not.
+func TestWithoutArguments(t *testing.T) {
+	for range 10 {
+		checkTranscript(t)
 	}
 }
 
-// Without a token to begin with, both places for it are named.
-func TestMissingTokens(t *testing.T) {
-	p := newPartner(t)
-	p.tokenFile = filepath.Join(filepath.Dir(p.tokenFile), "missing")
-	status, stdout, stderr := clitest.Run(t, p.flags("serve", "--partner.bootstrap-refresh-token-file="+p.tokenFile+"-seed")...)
-	want := "azure_csp_exporter: error: --partner.refresh-token-file: stat " + p.tokenFile + ": no such file or directory; " +
-		"--partner.bootstrap-refresh-token-file: stat " + p.tokenFile + "-seed: no such file or directory\n"
-	if status != 1 || stdout != "" || stderr != want {
-		t.Errorf("It ended with status %d and said %q and %q, want 1 and %q", status, stdout, stderr, want)
+// The URL of the API may end in the version.
+func TestAPIURLWithVersion(t *testing.T) {
+	p := spenders(t)
+	for _, suffix := range []string{"/v1", "/v1/"} {
+		p.tokenFile = clitest.Write(t, fmt.Sprintf("fake-refresh-%d\n", p.exchanges))
+		status, stdout, stderr := clitest.Run(t, with(p.flags("customers", "--output=csv"), "--partner.api-url", p.URL+suffix)...)
+		if status != 0 || strings.Count(stdout, "\n") != 6 {
+			t.Errorf("%s: exit status %d, %q, %q", suffix, status, stdout, stderr)
+		}
 	}
 }

@@ -94,8 +94,7 @@ func TestHangupRefreshes(t *testing.T) {
 
 // SIGTERM cuts off a reader that stalls, and is a success all the same.
 func TestStopWithAReaderThatStalls(t *testing.T) {
-	sim := simulator.New(simulator.Config{Customers: clitest.Billed(3000)})
-	exporter := clitest.Start(t, simulated(t, sim, "serve", "--api.concurrency=64")...)
+	exporter := clitest.Start(t, simulated(t, wordy(), "serve")...)
 	conn := dialScrape(t, exporter)
 	if _, err := io.ReadFull(conn, make([]byte, 16)); err != nil {
 		t.Fatal(err)

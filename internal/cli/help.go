@@ -24,6 +24,7 @@ var examples = []example{
 	{"login", "Sign in once, without a secret or a certificate:", partnerExample},
 	{"login", "Sign in with a certificate:", partnerExample + " --partner.certificate-file=client.crt --partner.certificate-key-file=client.key"},
 	{"check", "Check a new setup:", partnerExample},
+	{"check", "Check a setup whose flags are in a file, one per line:", "@/etc/azure_csp_exporter/flags"},
 	{"serve", "Serve the metrics, and keep the cache across restarts:", partnerExample + " --cache.file=/var/lib/azure_csp_exporter/cache.json"},
 	{"serve", "Serve a quarter of the customers:", partnerExample + " --shard=0 --total-shards=4"},
 	{"customers", "List the customers as CSV:", partnerExample + " --output=csv"},
@@ -87,12 +88,27 @@ var prepareManPage = sync.OnceFunc(func() {
 	kingpin.ManPageTemplate = b.String()
 })
 
-// completed removes an unfinished first word, which kingpin would complete as an
-// argument of the default command. Without it kingpin offers all commands, and the
+// prepareCompletion makes kingpin's script for bash, a global variable, complete the value
+// after "--flag=": bash passes the equals sign as a word of its own.
+var prepareCompletion = sync.OnceFunc(func() {
+	const word = `    cur="${COMP_WORDS[COMP_CWORD]}"` + "\n"
+	kingpin.BashCompletionTemplate = strings.Replace(kingpin.BashCompletionTemplate, word, word+`    [ "${cur}" = "=" ] && cur=""`+"\n", 1)
+})
+
+// completed returns the words to complete as kingpin understands them. It removes the
+// equals signs, and an unfinished first word, which kingpin would complete as an
+// argument of the default command: without it kingpin offers all commands, and the
 // shell filters them.
 func completed(args []string) []string {
-	if len(args) == 2 && args[0] == "--completion-bash" && !strings.HasPrefix(args[1], "-") {
+	if len(args) < 2 || args[0] != "--completion-bash" {
+		return args
+	}
+	if len(args) == 2 && !strings.HasPrefix(args[1], "-") {
 		return args[:1]
 	}
-	return args
+	words := slices.DeleteFunc(slices.Clone(args), func(word string) bool { return word == "=" })
+	if args[len(args)-1] == "=" {
+		words = append(words, "") // the value that is not begun yet
+	}
+	return words
 }

@@ -20,8 +20,8 @@ import (
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cli"
 )
 
-// The demo needs nothing: within seconds every billed customer has its cost, the
-// addresses that it prints can be opened, and it leaves nothing behind.
+// The demo needs no flags: within seconds every billed customer has its cost, the
+// addresses that it prints can be opened, and it leaves no files.
 func TestDemo(t *testing.T) {
 	folder := t.TempDir()
 	t.Setenv("TMPDIR", folder)
@@ -52,13 +52,30 @@ func TestDemo(t *testing.T) {
   URL/          a landing page with all endpoints
   URL/-/ready   whether every customer has been fetched
 
+Other commands work with the same partner, from another terminal:
+
+  azure_csp_exporter login     @FOLDER/flags
+  azure_csp_exporter check     @FOLDER/flags
+  azure_csp_exporter customers @FOLDER/flags
+  azure_csp_exporter usage     @FOLDER/flags
+
+Their flags in this file, until the demo ends:
+
+  --partner.tenant-id=simulated-partner.example
+  --partner.client-id=00000000-0000-4000-8000-000000000001
+  --partner.client-secret-file=FOLDER/client-secret
+  --partner.refresh-token-file=FOLDER/practice-refresh-token
+  --partner.api-url=http://ADDRESS
+  --partner.login-url=http://ADDRESS
+
 Press Ctrl-C to stop.
-`, "URL", demo.URL), welcome); diff != "" {
+`, "URL", demo.URL), stillDemo(welcome)); diff != "" {
 		t.Error(diff)
 	}
-	for _, url := range regexp.MustCompile(`http://\S+`).FindAllString(welcome, -1) {
+	for _, url := range regexp.MustCompile(`  http://\S+`).FindAllString(welcome, -1) {
+		url = strings.TrimSpace(url)
 		if got := clitest.Send(t, &http.Transport{}, "GET", url); got.Status != 200 {
-			t.Errorf("%s answers %d, want 200", url, got.Status)
+			t.Errorf("%s has status %d, want 200", url, got.Status)
 		}
 	}
 	demo.Stop()
@@ -67,11 +84,56 @@ Press Ctrl-C to stop.
 		t.Fatal(err)
 	}
 	if len(left) != 0 {
-		t.Errorf("It left %v behind", left)
+		t.Errorf("The demo left %v", left)
 	}
 }
 
-// A demo whose port is taken ends at once, and leaves nothing behind either.
+// stillDemo replaces what differs between demos in the text about other commands.
+func stillDemo(welcome string) string {
+	welcome = regexp.MustCompile(`/\S*/azure_csp_exporter-demo-\d+`).ReplaceAllString(welcome, "FOLDER")
+	return regexp.MustCompile(`-url=http://127\.0\.0\.1:\d+`).ReplaceAllString(welcome, "-url=http://ADDRESS")
+}
+
+// The other commands work on the demo with the flags that it prints.
+func TestPractise(t *testing.T) {
+	t.Parallel()
+	demo := clitest.Start(t, "demo", "--demo.customers=8")
+	flags := demo.Stdout.Await(t, `check +(@\S+)`)[1]
+	for command, want := range map[string]string{
+		"login":     "ok    sign-in    the refresh token is stored in ",
+		"check":     "ok    customers  Partner Center lists 8 customers\n",
+		"customers": "Fabrikam Logistics       00000001-5c1e-4000-8000-8e424e03a5ac  customer1.onmicrosoft.com  reseller\n",
+		"usage":     "Fabrikam Logistics       00000001-5c1e-4000-8000-8e424e03a5ac  EUR ",
+	} {
+		if status, stdout, stderr := clitest.Run(t, command, flags); status != 0 || !strings.Contains(stdout, want) {
+			t.Errorf("%s: exit status %d, want 0 and %q:\n%s%s", command, status, want, stdout, stderr)
+		}
+	}
+	if got := demo.Get("/metrics").Value("azure_csp_up"); got != 1 {
+		t.Errorf("The demo itself is not up afterwards: %v", got)
+	}
+}
+
+// A demo with faults has them, and prints what they do.
+func TestDemoFaults(t *testing.T) {
+	demo := clitest.Start(t, "demo", "--demo.customers=6", "--demo.faults=role-lost,numeric-refresh-token")
+	demo.Stdout.Await(t, `(?s)\nIts faults:\n\n  role-lost: usage summaries and records are refused with 403 and the code 900150\n  numeric-refresh-token: .*Ctrl-C`)
+	if got := demo.Get("/metrics").Value(`azure_csp_customers{status="no_access"}`); got != 6 {
+		t.Errorf("%v customers are denied, want 6", got)
+	}
+	for want, args := range map[string][]string{
+		`--demo.faults: "none" is not a fault; the faults are another-customers-body, `: {"--demo.faults=role-lost,none"},
+		`--demo.faults: "" is not a fault`:                                              {"--demo.faults="},
+		"--backfill and --demo.faults cannot be combined":                               {"--demo.faults=role-lost", "--backfill=1h"},
+		`--demo.customers: "0" is not a positive integer`:                               {"--demo.customers=0"},
+	} {
+		if status, _, stderr := clitest.Run(t, append([]string{"demo"}, args...)...); status != 2 || !strings.HasPrefix(stderr, "azure_csp_exporter: error: "+want) {
+			t.Errorf("%v: exit status %d, %q, want 2 and %q", args, status, stderr, want)
+		}
+	}
+}
+
+// A demo whose port is taken exits at once, and leaves no files.
 func TestDemoOnATakenPort(t *testing.T) {
 	folder := t.TempDir()
 	t.Setenv("TMPDIR", folder)
@@ -81,35 +143,35 @@ func TestDemoOnATakenPort(t *testing.T) {
 	}
 	status, stdout, stderr := clitest.Run(t, "demo", "--web.listen-address="+address, "--log.level=error")
 	if status != 1 || stdout != "" || !strings.HasPrefix(stderr, "azure_csp_exporter: error: --web.listen-address: ") {
-		t.Errorf("It ended with status %d and said %q and %q, want 1 and the flag", status, stdout, stderr)
+		t.Errorf("Exit status %d, output %q and %q, want 1 and the flag", status, stdout, stderr)
 	}
 	if left, err := os.ReadDir(folder); err != nil || len(left) != 1 {
 		t.Errorf("There are %v and %v afterwards, want the folder of the one that runs", left, err)
 	}
 }
 
-// The demo has nowhere to put its credentials.
+// The demo fails without a temporary folder for its credentials.
 func TestDemoWithoutTemporaryFolder(t *testing.T) {
 	t.Setenv("TMPDIR", "/proc/self/missing")
 	status, _, stderr := clitest.Run(t, "demo")
 	if status != 1 || !strings.HasPrefix(stderr, "azure_csp_exporter: error: create a directory for the simulated credentials: ") {
-		t.Errorf("It ended with status %d and said %q", status, stderr)
+		t.Errorf("Exit status %d, standard error %q", status, stderr)
 	}
 }
 
-// SIGTERM while Partner Center does not answer: the scrape that waits is
-// answered with what there is, and the program ends at once and well.
+// SIGTERM while Partner Center does not respond: the waiting scrape gets the figures that
+// there are, and the program stops at once with status 0.
 func TestStopWhileARefreshHangs(t *testing.T) {
-	sim, asked := simulator.New(simulator.Config{Customers: simulator.Fleet(3)}), make(chan struct{}, 100)
+	sim, requested := simulator.New(simulator.Config{Customers: simulator.Fleet(3)}), make(chan struct{}, 100)
 	exporter := clitest.Start(t, simulated(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/usagesummary") {
-			asked <- struct{}{}
+			requested <- struct{}{}
 			<-r.Context().Done()
 			return
 		}
 		sim.ServeHTTP(w, r)
 	}), "serve")...)
-	<-asked
+	<-requested
 	scrape := make(chan clitest.Response, 1)
 	go func() { scrape <- exporter.Send("GET", "/metrics", "X-Prometheus-Scrape-Timeout-Seconds: 60") }()
 	// The scrape waits when a lookup of the three customers has been counted that
@@ -130,24 +192,24 @@ func TestStopWhileARefreshHangs(t *testing.T) {
 	}
 	got := <-scrape
 	if got.Status != 200 || !strings.Contains(got.Body, `azure_csp_customers{status="pending"} 3`) {
-		t.Errorf("The scrape that waited was answered with %d:\n%s", got.Status, got.Body)
+		t.Errorf("The waiting scrape got status %d:\n%s", got.Status, got.Body)
 	}
 	if !strings.Contains(exporter.Stderr.String(), "msg=stopped") {
-		t.Errorf("The log does not say that it stopped:\n%s", exporter.Stderr)
+		t.Errorf("The log has no line about the stop:\n%s", exporter.Stderr)
 	}
 }
 
-// SIGTERM while the token endpoint does not answer ends the program as fast:
-// nobody waits for the end of an exchange that may never come.
+// SIGTERM while the token endpoint does not respond stops the program as fast: it does
+// not wait for the end of an exchange that may never come.
 func TestStopWhileTheTokenEndpointHangs(t *testing.T) {
-	p, asked, release := newPartner(t), make(chan struct{}, 100), make(chan struct{})
+	p, requested, release := newPartner(t), make(chan struct{}, 100), make(chan struct{})
 	p.on(tokenPath, func(http.ResponseWriter, *http.Request) {
-		asked <- struct{}{}
+		requested <- struct{}{}
 		<-release
 	})
 	exporter := clitest.Start(t, p.flags("serve")...)
-	<-asked
-	// The endpoint answers in the end, so that a failing test does not last.
+	<-requested
+	// The endpoint responds in the end, so that a failing test does not last.
 	free := sync.OnceFunc(func() { close(release) })
 	defer time.AfterFunc(4*time.Second, free).Stop()
 	defer free()
@@ -158,7 +220,7 @@ func TestStopWhileTheTokenEndpointHangs(t *testing.T) {
 	}
 }
 
-// SIGTERM before there is anything to stop is no failure.
+// SIGTERM before the start is no failure.
 func TestStopBeforeTheStart(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -168,7 +230,42 @@ func TestStopBeforeTheStart(t *testing.T) {
 	}
 }
 
-// --version and --help are answers, not failures.
+// Ctrl-C ends every command that has not finished with status 130, and blames
+// nothing else.
+func TestInterruptedCommandsExitWith130(t *testing.T) {
+	for _, command := range []string{"check", "customers", "usage"} {
+		for name, path := range map[string]string{"the token": tokenPath, "the list": listPath} {
+			t.Run(command+" during "+name, func(t *testing.T) {
+				t.Parallel()
+				p, hang := newPartner(t), make(chan struct{})
+				t.Cleanup(func() { close(hang) })
+				ctx, interrupt := context.WithCancel(t.Context())
+				p.on(path, func(http.ResponseWriter, *http.Request) {
+					interrupt()
+					<-hang
+				})
+				checkInterrupted(ctx, t, p.flags(command)...)
+			})
+		}
+	}
+	t.Run("demo --backfill", func(t *testing.T) {
+		t.Parallel()
+		ctx, interrupt := context.WithCancel(t.Context())
+		interrupt()
+		checkInterrupted(ctx, t, "demo", "--backfill=400d")
+	})
+}
+
+func checkInterrupted(ctx context.Context, t *testing.T, args ...string) {
+	t.Helper()
+	var stdout, stderr strings.Builder
+	status := cli.Run(ctx, args, &stdout, &stderr)
+	if want := "azure_csp_exporter: error: interrupted\n"; status != 130 || stderr.String() != want {
+		t.Errorf("%s: exit status %d, want 130; standard error %q, want %q", args[0], status, &stderr, want)
+	}
+}
+
+// --version and --help exit with status 0.
 func TestVersionAndHelp(t *testing.T) {
 	tests := map[string]struct {
 		args  []string
@@ -185,14 +282,13 @@ func TestVersionAndHelp(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			status, stdout, stderr := clitest.Run(t, test.args...)
 			if status != 0 || stderr != "" || !strings.Contains(stdout, test.holds) {
-				t.Errorf("It ended with status %d and said %q and %q, want 0 and %q", status, stdout, stderr, test.holds)
+				t.Errorf("Exit status %d, output %q and %q, want 0 and %q", status, stdout, stderr, test.holds)
 			}
 		})
 	}
 }
 
-// Each format is what collectors of logs expect, and each level holds back what
-// is below it.
+// Each format is valid, and each level suppresses the levels below it.
 func TestLog(t *testing.T) {
 	logs := func(t *testing.T, flags ...string) string {
 		t.Helper()

@@ -5,15 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
-	"golang.org/x/term"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/check"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/output"
 )
 
 var (
@@ -34,79 +32,39 @@ func newLogin(to *kingpin.CmdClause) *loginCommand {
 func (l *loginCommand) run(ctx context.Context, env *environment) error {
 	cfg := l.partner.uncheckedConfig()
 	cfg.Logger = env.logger
-	report := newReport(env.stdout)
+	report := check.NewReport(env.stdout)
 	if err := signIn(ctx, cfg, env.stdout); err != nil {
 		return signInFailure(ctx, err, report)
 	}
-	report.ok("sign-in", "the refresh token is stored in "+cfg.RefreshTokenFile)
-	return examine(ctx, cfg, report)
+	report.OK("sign-in", "the refresh token is stored in "+cfg.RefreshTokenFile)
+	return check.Run(ctx, cfg, report)
 }
 
+// signIn shows the device code and, on a terminal, the time left to enter it.
 func signIn(ctx context.Context, cfg client.Config, stdout io.Writer) error {
-	p := &prompt{w: stdout, terminal: isTerminal(stdout)}
-	defer p.end()
-	return client.SignIn(ctx, cfg, p.show)
+	var left *output.Countdown
+	defer func() { left.Stop() }()
+	return client.SignIn(ctx, cfg, func(code client.DeviceCode) {
+		const waiting = "Waiting for the sign-in"
+		minutes := max(1, int(time.Until(code.Expires).Round(time.Minute).Minutes()))
+		fmt.Fprintf(stdout, "Open %s and enter the code %s\n", code.VerificationURL, code.UserCode)
+		fmt.Fprintf(stdout, "Sign in there as the partner user, with MFA. The code expires in %d min; press Ctrl-C to cancel.\n", minutes)
+		if output.ScreenOf(stdout).Escapes {
+			left = output.StartCountdown(stdout, waiting, code.Expires)
+		} else {
+			fmt.Fprintln(stdout, waiting+"…")
+		}
+	})
 }
 
 // signInFailure reports a rejected sign-in, and returns the error of the command.
-func signInFailure(ctx context.Context, err error, report *report) error {
+func signInFailure(ctx context.Context, err error, report *check.Report) error {
 	if ctx.Err() != nil {
 		return errSignInInterrupted
 	}
 	if _, ok := errors.AsType[*client.Error](err); !ok {
 		return flagError(err)
 	}
-	report.fail(ctx, "sign-in", err)
+	report.Fail(ctx, "sign-in", err)
 	return errSignInFailed
-}
-
-// prompt shows the device code and the time left to enter it.
-type prompt struct {
-	w        io.Writer
-	terminal bool // whether a line can be overwritten
-	stop     chan struct{}
-	counting sync.WaitGroup
-}
-
-func isTerminal(w io.Writer) bool {
-	file, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(file.Fd()))
-}
-
-func (p *prompt) show(code client.DeviceCode) {
-	minutes := max(1, int(time.Until(code.Expires).Round(time.Minute).Minutes()))
-	fmt.Fprintf(p.w, "Open %s and enter the code %s\n", code.VerificationURL, code.UserCode)
-	fmt.Fprintf(p.w, "Sign in there as the partner user, with MFA. The code expires in %d min; press Ctrl-C to cancel.\n", minutes)
-	if !p.terminal {
-		fmt.Fprintln(p.w, "Waiting for the sign-in…")
-		return
-	}
-	p.stop = make(chan struct{})
-	p.counting.Go(func() { p.count(code.Expires) })
-}
-
-// count updates the time left every second until it is stopped.
-func (p *prompt) count(expires time.Time) {
-	ticker := time.NewTicker(time.Second)
-	defer ticker.Stop()
-	for {
-		left := max(0, int(time.Until(expires).Round(time.Second).Seconds()))
-		line := fmt.Sprintf("\rWaiting for the sign-in, %02d:%02d left… ", left/60, left%60)
-		fmt.Fprint(p.w, line)
-		select {
-		case <-ticker.C:
-		case <-p.stop:
-			// A terminal may have printed ^C after the line.
-			fmt.Fprint(p.w, "\r"+strings.Repeat(" ", len(line))+"\r")
-			return
-		}
-	}
-}
-
-// end stops the countdown and erases it.
-func (p *prompt) end() {
-	if p.stop != nil {
-		close(p.stop)
-		p.counting.Wait()
-	}
 }

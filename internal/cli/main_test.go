@@ -1,10 +1,19 @@
 package cli_test
 
 import (
+	"flag"
+	"os"
 	"testing"
 
 	"go.uber.org/goleak"
 )
 
-// A server that was stopped leaves nothing running.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// The tests wait for retries and polls rather than for the processor, so that more
+// of them run at once than there are processors. No test leaves a goroutine.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "16"); err != nil {
+		os.Exit(2)
+	}
+	goleak.VerifyTestMain(m)
+}

@@ -3,6 +3,8 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -10,6 +12,7 @@ import (
 	"github.com/prometheus/common/version"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/entra"
 )
 
 // partnerFlags identify the partner, its credentials and the cloud.
@@ -20,6 +23,18 @@ type partnerFlags struct {
 	bootstrapFile                string
 	cloud, apiURL, loginURL      string
 	timeout                      time.Duration
+}
+
+// requiredFlags are the flags without which no request can be sent, in the order of
+// error messages.
+var requiredFlags = []string{"partner.tenant-id", "partner.client-id", "partner.refresh-token-file"}
+
+// missingFlags returns the error for flags that are required and not given.
+func missingFlags(flags []string) error {
+	if len(flags) == 1 {
+		return fmt.Errorf("required flag --%s not provided", flags[0])
+	}
+	return fmt.Errorf("required flags --%s not provided", strings.Join(flags, ", --"))
 }
 
 func (f *partnerFlags) define(to flagger) {
@@ -43,8 +58,8 @@ func (f *partnerFlags) defineOptional(to flagger) (needed []*kingpin.FlagClause)
 	token.StringVar(&f.refreshTokenFile)
 	to.Flag("partner.bootstrap-refresh-token-file", "Read-only file with a refresh token, used while the refresh token file does not exist, and once after the token in that file is rejected.").
 		StringVar(&f.bootstrapFile)
-	define(to, "partner.cloud", "National cloud of the partner: global, usgov or china.", &f.cloud, oneOf(cloudNames()...)).Default("global")
-	define(to, "partner.api-url", "URL of the API, overriding the cloud's, for a proxy or a test.", &f.apiURL, baseURL)
+	defineChoice(to, "partner.cloud", "National cloud of the partner: global, usgov or china.", &f.cloud, cloudNames()...).Default("global")
+	define(to, "partner.api-url", "URL of the API, overriding the cloud's, for a proxy or a test.", &f.apiURL, apiURL)
 	define(to, "partner.login-url", "URL of the login authority, overriding the cloud's, for a proxy or a test.", &f.loginURL, baseURL)
 	define(to, "api.timeout", "Timeout of one request, including its retries and the wait for a permit.", &f.timeout, duration(time.Millisecond)).Default("60s")
 	return []*kingpin.FlagClause{tenant, id, token}
@@ -57,6 +72,17 @@ func (f *partnerFlags) check() error {
 		return errors.New("--partner.client-secret-file and --partner.certificate-file cannot be combined")
 	case f.keyFile != "" && f.certificateFile == "":
 		return errors.New("--partner.certificate-key-file needs --partner.certificate-file")
+	}
+	return f.checkOverlap()
+}
+
+// checkOverlap rejects flags that name one file twice, since the refresh token file is
+// replaced. [client.Config.CheckFiles] also finds two names of one file.
+func (f *partnerFlags) checkOverlap() error {
+	for _, file := range f.uncheckedConfig().SecretFiles() {
+		if file.Field != "RefreshTokenFile" && filepath.Clean(file.Path) == filepath.Clean(f.refreshTokenFile) {
+			return fmt.Errorf("%s and %s name the same file", fileFlags[file.Field], fileFlags["RefreshTokenFile"])
+		}
 	}
 	return nil
 }
@@ -118,22 +144,49 @@ var fileFlags = map[string]string{
 	"BootstrapRefreshTokenFile": "--partner.bootstrap-refresh-token-file",
 }
 
+// fileError is an error of files with the names of their flags.
+type fileError struct {
+	text string
+	err  error
+}
+
+// Error implements error.
+func (e *fileError) Error() string { return e.text }
+
+// Unwrap returns the error that names fields of the client's configuration.
+func (e *fileError) Unwrap() error { return e.err }
+
+// Hint returns what to do if there is no refresh token yet, and "" otherwise.
+func (e *fileError) Hint() string {
+	config, ok := errors.AsType[*client.ConfigError](e.err)
+	if ok && config.Field == "RefreshTokenFile" && errors.Is(e.err, fs.ErrNotExist) {
+		return entra.HintLogin
+	}
+	return ""
+}
+
 // flagError replaces the configuration fields in an error by the names of their
 // flags. Several errors become one line.
 func flagError(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &fileError{flagText(err), err}
+}
+
+func flagText(err error) string {
 	var several interface{ Unwrap() []error }
 	if errors.As(err, &several) {
 		var all []string
 		for _, one := range several.Unwrap() {
-			all = append(all, flagError(one).Error())
+			all = append(all, flagText(one))
 		}
-		return errors.New(strings.Join(all, "; "))
+		return strings.Join(all, "; ")
 	}
-	e, ok := errors.AsType[*client.ConfigError](err)
-	if !ok {
-		return err
+	if e, ok := errors.AsType[*client.ConfigError](err); ok {
+		return fmt.Sprintf("%s: %v", fileFlags[e.Field], e.Err)
 	}
-	return fmt.Errorf("%s: %w", fileFlags[e.Field], e.Err)
+	return err.Error()
 }
 
 func userAgent() string {

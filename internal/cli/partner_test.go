@@ -21,7 +21,7 @@ const (
 	listPath   = "/v1/customers"
 	// Of the two customers that the records have at first, one has a budget.
 	recordsPath = "/v1/customers/usagerecords"
-	// The ids with which fake answers come, for literal expectations.
+	// The ids of fake responses, for literal expectations.
 	fakeRequest     = "11111111-1111-4111-8111-111111111111"
 	fakeCorrelation = "22222222-2222-4222-8222-222222222222"
 )
@@ -37,21 +37,21 @@ type partner struct {
 	tokenFile string
 
 	mu        sync.Mutex
-	answers   map[string]http.HandlerFunc // by path
+	responses map[string]http.HandlerFunc // by path
 	exchanges int
 }
 
 func newPartner(t *testing.T) *partner {
 	t.Helper()
-	p := &partner{t: t, tokenFile: clitest.Write(t, "fake-refresh-0\n"), answers: map[string]http.HandlerFunc{}}
+	p := &partner{t: t, tokenFile: clitest.Write(t, "fake-refresh-0\n"), responses: map[string]http.HandlerFunc{}}
 	p.on(tokenPath, p.exchange)
-	p.on(recordsPath, says(http.StatusOK, `{"items":[{"resourceId":"c0","totalCost":1,"budget":{"amount":2}},{"resourceId":"c1","totalCost":1}]}`))
+	p.on(recordsPath, respond(http.StatusOK, `{"items":[{"resourceId":"c0","totalCost":1,"budget":{"amount":2}},{"resourceId":"c1","totalCost":1}]}`))
 	p.Server = httptest.NewServer(p)
 	t.Cleanup(p.Close)
 	return p
 }
 
-// flags are those that lead a program to this partner.
+// flags returns the arguments of a command for this partner.
 func (p *partner) flags(command string, more ...string) []string {
 	p.t.Helper()
 	return append([]string{
@@ -61,20 +61,20 @@ func (p *partner) flags(command string, more ...string) []string {
 	}, more...)
 }
 
-// on sets the answer of a path.
-func (p *partner) on(path string, answer http.HandlerFunc) {
+// on sets the response of a path.
+func (p *partner) on(path string, response http.HandlerFunc) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.answers[path] = answer
+	p.responses[path] = response
 }
 
 func (p *partner) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
-	serve, ok := p.answers[r.URL.Path]
+	serve, ok := p.responses[r.URL.Path]
 	p.mu.Unlock()
 	switch {
 	case !ok:
-		p.t.Errorf("%s %s was asked for, which does not exist", r.Method, r.URL)
+		p.t.Errorf("unexpected request %s %s", r.Method, r.URL)
 		w.WriteHeader(http.StatusNotFound)
 	case r.URL.Path == tokenPath, r.URL.Path == devicePath:
 		serve(w, r)
@@ -84,19 +84,19 @@ func (p *partner) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// checkHeaders checks what Microsoft asks of every call.
+// checkHeaders checks the headers that Microsoft requires of every request.
 func (p *partner) checkHeaders(r *http.Request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if got, want := r.Header.Get("Authorization"), fmt.Sprintf("Bearer fake-access-%d", p.exchanges); got != want {
-		p.t.Errorf("%s came with the authorization %q, want %q", r.URL, got, want)
+		p.t.Errorf("%s has the authorization %q, want %q", r.URL, got, want)
 	}
 	if r.Method != http.MethodGet || r.Header.Get("Accept") != "application/json" || !strings.HasPrefix(r.UserAgent(), "azure_csp_exporter/") {
-		p.t.Errorf("%s %s came with %v", r.Method, r.URL, r.Header)
+		p.t.Errorf("%s %s has the headers %v", r.Method, r.URL, r.Header)
 	}
 	for _, name := range []string{"MS-RequestId", "MS-CorrelationId"} {
 		if !guid.MatchString(r.Header.Get(name)) {
-			p.t.Errorf("%s came with %s %q, which is not a GUID", r.URL, name, r.Header.Get(name))
+			p.t.Errorf("%s has %s %q, which is not a GUID", r.URL, name, r.Header.Get(name))
 		}
 	}
 }
@@ -112,7 +112,7 @@ func (p *partner) exchange(w http.ResponseWriter, r *http.Request) {
 		"scope":         "https://api.partnercenter.microsoft.com/.default offline_access",
 	} {
 		if got := r.PostFormValue(name); got != want {
-			p.t.Errorf("The exchange came with %s %q, want %q", name, got, want)
+			p.t.Errorf("The exchange has %s %q, want %q", name, got, want)
 		}
 	}
 	p.exchanges++
@@ -122,9 +122,9 @@ func (p *partner) exchange(w http.ResponseWriter, r *http.Request) {
 		"resource":"https://api.partnercenter.microsoft.com","access_token":"fake-access-%[1]d","refresh_token":"fake-refresh-%[1]d"}`, p.exchanges)
 }
 
-// says answers as Partner Center does, with a byte order mark and ids, and
+// respond responds as Partner Center does, with a byte order mark and ids, and
 // headers given as "Name: value".
-func says(status int, body string, headers ...string) http.HandlerFunc {
+func respond(status int, body string, headers ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("MS-RequestId", fakeRequest)
@@ -134,12 +134,12 @@ func says(status int, body string, headers ...string) http.HandlerFunc {
 			w.Header().Set(name, value)
 		}
 		w.WriteHeader(status)
-		_, _ = io.WriteString(w, "\ufeff"+body) //nolint:gosec // To repeat what was sent is what some answers are for.
+		_, _ = io.WriteString(w, "\ufeff"+body) //nolint:gosec // Some responses repeat what was sent on purpose.
 	}
 }
 
-// simulated serves a simulator, or what a test puts before it, and returns the
-// arguments that lead a command to it.
+// simulated serves a simulator, or a handler before it, and returns the arguments of a
+// command for it.
 func simulated(t *testing.T, handler http.Handler, command string, more ...string) []string {
 	t.Helper()
 	server := httptest.NewServer(handler)

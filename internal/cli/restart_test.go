@@ -4,6 +4,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,23 +15,53 @@ import (
 	"github.com/azure-csp-exporter/azure_csp_exporter/client/simulator"
 )
 
-// The cache must not take the place of a credential, or of a folder of them.
+// The cache must not take the place of a credential, of a folder of them, of the web
+// configuration or of a file of another program, now or when these are created.
 func TestCacheFileInTheWrongPlace(t *testing.T) {
-	token := clitest.Write(t, simulator.RefreshToken)
-	args := clitest.SimulatedFlags(t, "http://127.0.0.1:1")
-	for i, arg := range args {
-		if strings.HasPrefix(arg, "--partner.refresh-token-file=") {
-			args[i] = "--partner.refresh-token-file=" + token
+	folder := t.TempDir()
+	file := func(name string) string { return filepath.Join(folder, name) }
+	contents := map[string]string{"token": simulator.RefreshToken, "bootstrap": simulator.RefreshToken, "web.yml": "{}", "notes": "mine"}
+	for name, content := range contents {
+		if err := os.WriteFile(file(name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
 		}
 	}
-	for _, path := range []string{token, filepath.Dir(token)} {
-		status, _, stderr := clitest.Run(t, append(args, "--cache.file="+path)...)
-		if status == 0 || !strings.HasPrefix(stderr, "azure_csp_exporter: error: --cache.file: ") || strings.Count(stderr, "\n") != 1 {
-			t.Errorf("%s: status %d, %q", path, status, stderr)
+	if err := os.Symlink("none", file("link")); err != nil {
+		t.Fatal(err)
+	}
+	args := slices.DeleteFunc(clitest.SimulatedFlags(t, "http://127.0.0.1:1"), func(arg string) bool {
+		return strings.HasPrefix(arg, "--partner.refresh-token-file=")
+	})
+	tests := []struct {
+		token, cache, web, want string
+	}{
+		{"token", "token", "", "token is a credential file; choose another file"},
+		{"token", "bootstrap", "", "bootstrap is a credential file; choose another file"},
+		{"none", "none", "", "none is a credential file; choose another file"},
+		{"none", "../" + filepath.Base(folder) + "/none", "", "none is a credential file; choose another file"},
+		{"none", "link", "", "link is a credential file; choose another file"},
+		{"link", "none", "", "none is a credential file; choose another file"},
+		{"token", "web.yml", "web.yml", "web.yml is the file of --web.config.file; choose another file"},
+		{"token", "notes", "", "notes is not a cache file: choose another file, or remove it"},
+		{"token", ".", "", " is not a regular file"},
+	}
+	for _, test := range tests {
+		flags := slices.Concat(args, []string{
+			"--partner.refresh-token-file=" + file(test.token), "--partner.bootstrap-refresh-token-file=" + file("bootstrap"),
+			"--cache.file=" + folder + "/" + test.cache,
+		})
+		if test.web != "" {
+			flags = append(flags, "--web.config.file="+file(test.web))
+		}
+		status, _, stderr := clitest.Run(t, flags...)
+		if status != 1 || !strings.HasPrefix(stderr, "azure_csp_exporter: error: --cache.file: "+folder) || !strings.HasSuffix(stderr, test.want+"\n") || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("%+v: status %d, %q", test, status, stderr)
 		}
 	}
-	if content, err := os.ReadFile(token); err != nil || string(content) != simulator.RefreshToken {
-		t.Errorf("The token file is gone: %v", err)
+	for name, want := range contents {
+		if content, err := os.ReadFile(file(name)); err != nil || string(content) != want {
+			t.Errorf("%s holds %q, %v", name, content, err)
+		}
 	}
 }
 

@@ -9,44 +9,45 @@ import (
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cli/clitest"
 )
 
-// echo answers with everything secret that was sent, in a body of the test's.
+// echo responds with all secrets that were sent, in a body of the test.
 func echo(status int, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		// FormValue reads the form first.
 		sent := strings.Join([]string{r.FormValue("client_secret"), r.FormValue("refresh_token"), r.Header.Get("Authorization"), r.PostForm.Encode()}, " ")
-		says(status, strings.ReplaceAll(body, "SENT", sent), "Location: http://127.0.0.1:1/?"+r.PostForm.Encode(),
+		respond(status, strings.ReplaceAll(body, "SENT", sent), "Location: http://127.0.0.1:1/?"+r.PostForm.Encode(),
 			"WWW-Authenticate: Bearer error="+strings.ReplaceAll(sent, " ", "+"))(w, r)
 	}
 }
 
-// Whatever Microsoft or a proxy repeats of what was sent, it goes nowhere: not
-// into the log at its most talkative, the metrics, a page or the report of
-// check.
+// A secret that Microsoft or a proxy repeats in a response appears neither in the log at
+// level debug nor in the metrics or a page.
 func TestNothingSecretIsPrinted(t *testing.T) {
+	t.Parallel()
 	const summaryPath = "/v1/customers/c0/usagesummary"
 	tests := []struct {
 		name, path string
-		answer     http.HandlerFunc
+		response   http.HandlerFunc
 		reason     string // under which the failure is counted
 	}{
 		{"an error of the token endpoint", tokenPath, echo(400, `{"error":"SENT","error_description":"AADSTS7000215: SENT","error_codes":[7000215],"trace_id":"SENT"}`), "auth"},
 		{"a token endpoint that fails", tokenPath, echo(500, `<html>SENT</html>`), "server"},
 		{"a token endpoint that redirects", tokenPath, echo(302, `SENT`), "decode"},
-		{"an answer that is no token", tokenPath, echo(200, `{"unexpected":"SENT"}`), "decode"},
-		{"an answer that is no JSON", tokenPath, echo(200, `SENT`), "decode"},
-		{"a list that is refused", listPath, echo(401, `{"code":"SENT","description":"The token SENT is not valid."}`), "auth"},
+		{"a response that is no token", tokenPath, echo(200, `{"unexpected":"SENT"}`), "decode"},
+		{"a response that is no JSON", tokenPath, echo(200, `SENT`), "decode"},
+		{"a list that is rejected", listPath, echo(401, `{"code":"SENT","description":"The token SENT is not valid."}`), "auth"},
 		{"a list that redirects", listPath, echo(302, `SENT`), "decode"},
 		{"a link to another host", listPath, echo(200, `{"items":[],"links":{"next":{"uri":"http://fake-access-1/"}}}`), "decode"},
-		{"a usage that is refused", summaryPath, echo(400, `{"code":"800002","description":"SENT"}`), "client"},
+		{"a usage that is rejected", summaryPath, echo(400, `{"code":"800002","description":"SENT"}`), "client"},
 		{"a usage that fails", summaryPath, echo(503, `SENT`), "server"},
 		{"a usage that is no JSON", summaryPath, echo(200, `SENT`), "decode"},
-		{"a date that is none", summaryPath, echo(200, `{"totalCost":1,"billingEndDate":"SENT"}`), "decode"},
+		{"an invalid date", summaryPath, echo(200, `{"totalCost":1,"billingEndDate":"SENT"}`), "decode"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			p := newPartner(t)
-			p.on(listPath, lists("A"))
-			p.on(test.path, test.answer)
+			p.on(listPath, listOf("A"))
+			p.on(test.path, test.response)
 			exporter := clitest.Start(t, p.flags("serve", "--log.level=debug")...)
 			metrics := exporter.Get("/metrics")
 			var count int
@@ -54,17 +55,17 @@ func TestNothingSecretIsPrinted(t *testing.T) {
 				_, _ = fmt.Sscanf(strings.Fields(lines[0])[1], "%d", &count)
 			}
 			if count == 0 {
-				t.Errorf("Nothing is counted under %s:\n%s", test.reason, strings.Join(metrics.Series("azure_csp_errors_total"), "\n"))
+				t.Errorf("No failure has the reason %s:\n%s", test.reason, strings.Join(metrics.Series("azure_csp_errors_total"), "\n"))
 			}
 			landing := exporter.Get("/")
 			exporter.Stop()
 			if !strings.Contains(exporter.Stderr.String(), "reason="+test.reason) {
-				t.Errorf("The log does not say that it failed:\n%s", exporter.Stderr)
+				t.Errorf("The log has no failure:\n%s", exporter.Stderr)
 			}
-			said := metrics.Body + landing.Body + exporter.Stdout.String() + exporter.Stderr.String()
+			printed := metrics.Body + landing.Body + exporter.Stdout.String() + exporter.Stderr.String()
 			for _, secret := range []string{fakeSecret, "fake-refresh", "fake-access", "Bearer"} {
-				if i := strings.Index(said, secret); i >= 0 {
-					t.Errorf("%s is printed: %q", secret, said[max(i-100, 0):min(i+100, len(said))])
+				if i := strings.Index(printed, secret); i >= 0 {
+					t.Errorf("%s is printed: %q", secret, printed[max(i-100, 0):min(i+100, len(printed))])
 				}
 			}
 		})

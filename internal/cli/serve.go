@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
-	"os"
 	"path"
 	"regexp"
 	"strings"
@@ -21,6 +19,7 @@ import (
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
 	"github.com/azure-csp-exporter/azure_csp_exporter/collector"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/atomicfile"
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache"
 )
 
@@ -120,25 +119,22 @@ func (f *exporterFlags) checkWebConfig() error {
 	return nil
 }
 
-// checkCacheFile rejects a file that the cache must not replace.
+// checkCacheFile rejects a file that the cache must not replace, whether or not it
+// exists.
 func (f *exporterFlags) checkCacheFile(cfg client.Config) error {
 	if f.cacheFile == "" {
 		return nil
 	}
-	info, err := os.Stat(f.cacheFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("--cache.file: %w", err)
-	}
-	if !info.Mode().IsRegular() {
-		return fmt.Errorf("--cache.file: %s is not a regular file", f.cacheFile)
-	}
 	for _, secret := range cfg.SecretFiles() {
-		if other, err := os.Stat(secret.Path); err == nil && os.SameFile(info, other) {
+		if atomicfile.Same(f.cacheFile, secret.Path) {
 			return fmt.Errorf("--cache.file: %s is a credential file; choose another file", f.cacheFile)
 		}
+	}
+	if atomicfile.Same(f.cacheFile, *f.web.WebConfigFile) {
+		return fmt.Errorf("--cache.file: %s is the file of --web.config.file; choose another file", f.cacheFile)
+	}
+	if err := cache.CheckFile(f.cacheFile); err != nil {
+		return fmt.Errorf("--cache.file: %w", err)
 	}
 	return nil
 }
@@ -164,6 +160,7 @@ func (f *exporterFlags) serve(ctx context.Context, env *environment, cfg client.
 		UsageRecords: f.usageRecords,
 		FullRefresh:  f.fullRefresh,
 		MaxAge:       f.maxAge,
+		Timeout:      cfg.Timeout,
 		Include:      f.include,
 		Exclude:      f.exclude,
 		Shard:        f.shard,

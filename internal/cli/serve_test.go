@@ -19,14 +19,14 @@ import (
 	"github.com/azure-csp-exporter/azure_csp_exporter/client/simulator"
 )
 
-// customer is an answer to a usage summary, with the customer's list item.
+// customer is a response to a usage summary, with the item of the list.
 type customer struct {
 	id, item string
 	status   int
 	body     string
 }
 
-// quirks has what is documented or reported of the API's ways to answer.
+// quirks has the documented and reported forms of responses.
 var quirks = []customer{
 	{ // Microsoft's sample of legacy usage, with its misspelt budget and upper-case GUID.
 		"65726577-C208-40FD-9735-8C85AC9CAC68", `"companyProfile":{"domain":"legacy.example","companyName":"600 test"},"relationshipToPartner":"reseller"`,
@@ -106,13 +106,13 @@ func (p *partner) servePages(customers []customer) {
 	for i, c := range customers {
 		page := i * 3 / len(customers)
 		pages[page] = append(pages[page], fmt.Sprintf(`{"id":%q,%s,"attributes":{"objectType":"Customer"}}`, c.id, c.item))
-		p.on("/v1/customers/"+c.id+"/usagesummary", says(c.status, c.body))
+		p.on("/v1/customers/"+c.id+"/usagesummary", respond(c.status, c.body))
 	}
 	token := func(page string) string { return base64.StdEncoding.EncodeToString([]byte(page)) }
 	p.on(listPath, func(w http.ResponseWriter, r *http.Request) {
 		query := r.URL.Query()
 		if size := query.Get("size"); size != "500" {
-			p.t.Errorf("The list was asked for with size %q, want 500", size)
+			p.t.Errorf("The list was requested with size %q, want 500", size)
 		}
 		page, more := 0, `"links":{"self":{"uri":"/customers?size=500","method":"GET","headers":[]},
 			"next":{"uri":"/customers?size=500&seekOperation=Next","method":"GET","headers":[{"key":"MS-ContinuationToken","value":"`+token("2")+`"}]}}`
@@ -124,7 +124,7 @@ func (p *partner) servePages(customers []customer) {
 				page, more = 2, `"links":{"self":{"uri":"/customers?size=500","method":"GET","headers":[]}}`
 			}
 		}
-		says(200, fmt.Sprintf(`{"totalCount":%d,"items":[%s],%s,"attributes":{"objectType":"Collection"}}`,
+		respond(200, fmt.Sprintf(`{"totalCount":%d,"items":[%s],%s,"attributes":{"objectType":"Collection"}}`,
 			len(pages[page]), strings.Join(pages[page], ","), more))(w, r)
 	})
 }
@@ -132,6 +132,7 @@ func (p *partner) servePages(customers []customer) {
 // Against a partner that is not the project's own, every figure is exact: the
 // exposition is literal, but for two names whose values are the time of day.
 func TestServeEveryQuirk(t *testing.T) {
+	t.Parallel()
 	p := newPartner(t)
 	p.servePages(quirks)
 	exporter := clitest.Start(t, p.flags("serve")...)
@@ -195,6 +196,7 @@ func TestServeStoresTheRotatedToken(t *testing.T) {
 
 // Flags choose the customers, and those who are left out cost no call.
 func TestServeChoosesCustomers(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		flags []string
 		want  []string
@@ -249,7 +251,7 @@ func TestServeTellsItsVersion(t *testing.T) {
 	p, agent := newPartner(t), make(chan string, 1)
 	p.on(listPath, func(w http.ResponseWriter, r *http.Request) {
 		agent <- r.UserAgent()
-		lists()(w, r)
+		listOf()(w, r)
 	})
 	clitest.Start(t, p.flags("serve")...)
 	if got := <-agent; got != "azure_csp_exporter/1.2.3" {

@@ -20,8 +20,7 @@ import (
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cli"
 )
 
-// session is a transcript in the documentation: what was typed, and what the
-// program said.
+// session is a transcript in the documentation: arguments and output.
 type session struct{ arguments, output string }
 
 var consoleBlock = regexp.MustCompile("(?ms)^```console\n\\$ azure_csp_exporter ([^\n]*)\n(.*?)^```$")
@@ -39,13 +38,14 @@ func sessions(t *testing.T) []session {
 	return all
 }
 
-// moving is what differs from one run to the next.
-var moving = []struct {
+// volatileInDocs lists what differs from run to run in the transcripts.
+var volatileInDocs = []struct {
 	pattern     *regexp.Regexp
 	replacement string
 }{
 	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}`), "ID"},
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "ADDRESS"},
+	{regexp.MustCompile(`/\S*/azure_csp_exporter-demo-\d+`), "FOLDER"},
 	{regexp.MustCompile(`version="[^"]*"`), "version=VERSION"},
 	// A forecast is of now, while the simulator's time stands still.
 	{regexp.MustCompile(`(\d{2}%(?: over)?) +[\d.]+(  \d{4}-\d\d-\d\d  \d{4})`), "$1 FORECAST$2"},
@@ -55,8 +55,8 @@ var moving = []struct {
 	{regexp.MustCompile(`ts=\S+`), "ts=TIME"},
 }
 
-func still(text string) string {
-	for _, m := range moving {
+func stable(text string) string {
+	for _, m := range volatileInDocs {
 		text = m.pattern.ReplaceAllString(text, m.replacement)
 	}
 	return text
@@ -65,14 +65,14 @@ func still(text string) string {
 // transcriptTime is when the transcripts were taken.
 var transcriptTime = time.Date(2026, 3, 20, 12, 0, 0, 0, time.UTC)
 
-// twelve is the partner of the transcripts.
+// twelve returns the partner of the transcripts.
 func twelve() *simulator.Simulator {
 	sim := simulator.New(simulator.Config{Customers: simulator.Fleet(12), Now: func() time.Time { return transcriptTime }})
 	sim.SetSignIn(simulator.SignIn{Interval: time.Second})
 	return sim
 }
 
-// cacheOfTwelve returns the file of an exporter that has fetched everybody at the
+// cacheOfTwelve returns the file of an exporter that has fetched all customers at the
 // time of the transcripts.
 func cacheOfTwelve(t *testing.T) string {
 	t.Helper()
@@ -97,16 +97,17 @@ func cacheOfTwelve(t *testing.T) string {
 	return file
 }
 
-// The documentation shows what the program really says, for every command.
+// The documentation shows what the program prints, for every command.
 func TestTranscripts(t *testing.T) {
+	t.Parallel()
 	commands, cacheFile := map[string]bool{}, cacheOfTwelve(t)
 	for _, s := range sessions(t) {
 		command, _, _ := strings.Cut(s.arguments, " ")
 		commands[command] = true
 		t.Run(s.arguments, func(t *testing.T) {
-			got := converse(t, expand(t, s.arguments, cacheFile), s.output)
-			if diff := cmp.Diff(still(s.output), still(got)); diff != "" {
-				t.Errorf("docs/commands.md (-) and the program (+) differ:\n%s\nThe program says\n%s", diff, got)
+			got := runSession(t, expand(t, s.arguments, cacheFile), s.output)
+			if diff := cmp.Diff(stable(s.output), stable(got)); diff != "" {
+				t.Errorf("docs/commands.md (-) and the program (+) differ:\n%s\nThe program prints\n%s", diff, got)
 			}
 		})
 	}
@@ -147,10 +148,10 @@ func shellWords(line string) []string {
 	return words
 }
 
-// converse returns what a program prints, both to standard output and to standard
+// runSession returns what a program prints, both to standard output and to standard
 // error. One that serves is ended when it has printed as many lines as are wanted,
-// and what it says of its end is left out.
-func converse(t *testing.T, args []string, want string) string {
+// and its output at the end is left out.
+func runSession(t *testing.T, args []string, want string) string {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -173,7 +174,7 @@ func converse(t *testing.T, args []string, want string) string {
 			return both.String()
 		case <-grown:
 		case <-timeout:
-			t.Fatalf("%q does not say what it should, but\n%s", args, text)
+			t.Fatalf("%q does not print the expected lines, but\n%s", args, text)
 		}
 	}
 }

@@ -5,16 +5,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"slices"
+	"strconv"
 	"strings"
-	"time"
 
 	"github.com/alecthomas/kingpin/v2"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache"
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/output"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/usage"
 )
 
 // usageCommand prints the usage of customers.
@@ -24,9 +24,12 @@ type usageCommand struct {
 	output      outputFlags
 	concurrency int
 	overBudget  bool
+	over        float64 // share of the budget, 0 if not set
 	fromCache   bool
 	cacheFile   string
-	ids         []string
+	strict      bool
+	verbose     bool
+	customers   usage.Names
 }
 
 func newUsage(to *kingpin.CmdClause) *usageCommand {
@@ -35,33 +38,67 @@ func newUsage(to *kingpin.CmdClause) *usageCommand {
 	cmd.output.define(to, "name", "cost", "budget-used", "forecast")
 	define(to, "api.concurrency", "Maximum number of concurrent usage requests.", &cmd.concurrency, positive).Default("8")
 	to.Flag("over-budget", "Only customers whose cost exceeds their budget.").BoolVar(&cmd.overBudget)
+	define(to, "over", "Only customers whose cost exceeds this share of their budget, such as 80%.", &cmd.over, percentage)
 	to.Flag("from-cache", "Read the exporter's --cache.file instead of Partner Center, without credentials.").BoolVar(&cmd.fromCache)
 	to.Flag("cache.file", "Cache file of the exporter, for --from-cache. It is only read.").StringVar(&cmd.cacheFile)
-	to.Arg("customer-id", "Ids of the customers to print. Defaults to all customers.").StringsVar(&cmd.ids)
+	to.Flag("strict", "Exit with status 1 also if a customer's relationship has ended.").BoolVar(&cmd.strict)
+	to.Flag("verbose", "Print a line for each failure instead of one for each cause.").Short('v').BoolVar(&cmd.verbose)
+	to.Arg("customer", "Ids, domains or names of the customers to print. Defaults to all customers.").StringsVar((*[]string)(&cmd.customers))
 	validate(to, cmd.partner.check, cmd.check)
 	return cmd
 }
 
+// percentage parses a share such as 80%.
+func percentage(text string) (float64, error) {
+	number, found := strings.CutSuffix(text, "%")
+	percent, err := strconv.ParseFloat(number, 64)
+	if err != nil || !found || !(percent > 0 && percent <= 1e6) {
+		return 0, fmt.Errorf("%q is not a percentage such as 80%%", text)
+	}
+	return percent / 100, nil
+}
+
 // check rejects combinations of flags.
 func (cmd *usageCommand) check() error {
-	if len(cmd.ids) > 0 && cmd.output.name != nil {
-		return errors.New("--name cannot be combined with customer ids")
+	if err := cmd.checkCustomers(); err != nil {
+		return err
 	}
-	if slices.ContainsFunc(cmd.ids, func(id string) bool { return strings.TrimSpace(id) == "" }) {
-		return errors.New("a customer id is empty")
-	}
-	if cmd.fromCache {
-		if cmd.cacheFile == "" {
-			return errors.New("--from-cache needs --cache.file")
-		}
+	switch {
+	case cmd.overBudget && cmd.over > 0:
+		return errors.New("--over and --over-budget cannot be combined")
+	case cmd.fromCache && cmd.cacheFile == "":
+		return errors.New("--from-cache needs --cache.file")
+	case !cmd.fromCache && cmd.cacheFile != "":
+		return errors.New("--cache.file needs --from-cache")
+	case cmd.fromCache:
 		return nil
 	}
-	for _, flag := range cmd.required {
-		if model := flag.Model(); model.Value.String() == "" {
-			return fmt.Errorf("required flag --%s not provided (only --from-cache works without it)", model.Name)
-		}
+	return cmd.checkRequired()
+}
+
+// checkCustomers rejects customers that are empty or given in two ways.
+func (cmd *usageCommand) checkCustomers() error {
+	if len(cmd.customers) > 0 && len(cmd.output.filters()) > 0 {
+		return fmt.Errorf("%s cannot be combined with customers as arguments", cmd.output.filters()[0])
+	}
+	if slices.ContainsFunc(cmd.customers, func(name string) bool { return strings.TrimSpace(name) == "" }) {
+		return errors.New("a customer is empty")
 	}
 	return nil
+}
+
+// checkRequired rejects a command line without the flags that every request needs.
+func (cmd *usageCommand) checkRequired() error {
+	var missing []string
+	for _, flag := range cmd.required {
+		if model := flag.Model(); model.Value.String() == "" {
+			missing = append(missing, model.Name)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w (only --from-cache works without)", missingFlags(missing))
 }
 
 func (cmd *usageCommand) run(ctx context.Context, env *environment) error {
@@ -73,90 +110,85 @@ func (cmd *usageCommand) run(ctx context.Context, env *environment) error {
 		return err
 	}
 	defer c.Close()
-	f := &fetcher{
-		source:      c,
-		customers:   c.CustomerPages,
-		selects:     cmd.output.selects,
-		concurrency: cmd.concurrency,
-		pagesAhead:  1,
-		failFast:    cache.NewFailFast(cmd.concurrency),
+	f := &usage.Fetcher{
+		Source:      c,
+		Customers:   c.CustomerPages,
+		Selects:     cmd.output.selects,
+		Concurrency: cmd.concurrency,
+		PagesAhead:  1,
+		FailFast:    cache.NewFailFast(cmd.concurrency),
 	}
-	if len(cmd.ids) > 0 {
-		f.customers = cmd.named
+	if len(cmd.customers) > 0 {
+		f.Customers = cmd.customers.Pages(c.CustomerPages)
 	}
 	if !cmd.output.streams() {
-		f.pagesAhead = 1000 // The bar needs the total number of customers.
+		f.PagesAhead = 1000 // The bar needs the total number of customers.
 	}
 	if !cmd.output.streams() || output.ScreenOf(env.stdout).Width == 0 { // Progress must not mix with rows on a terminal.
-		f.progress = output.NewProgress(env.stderr)
+		f.Progress = output.NewProgress(env.stderr)
 	}
 	return cmd.show(ctx, env, f)
 }
 
-// named yields the given customers instead of the list of all customers.
-func (cmd *usageCommand) named(context.Context) iter.Seq2[[]client.Customer, error] {
-	return func(yield func([]client.Customer, error) bool) {
-		var customers []client.Customer
-		for _, id := range cmd.uniqueIDs() {
-			customers = append(customers, client.Customer{ID: id})
+// show prints the outcomes of a fetcher. If the context ends them, it prints those that
+// there are.
+func (cmd *usageCommand) show(ctx context.Context, env *environment, f *usage.Fetcher) error {
+	rows := cmd.newRows(env)
+	failed := usage.NewFailures(env.stderr, name, cmd.verbose)
+	defer f.Progress.Clear()
+	for o := range f.Outcomes(ctx) {
+		if errors.Is(o.Err, context.Canceled) && ctx.Err() != nil {
+			continue
 		}
-		yield(customers, nil)
-	}
-}
-
-// uniqueIDs returns the given ids without duplicates.
-func (cmd *usageCommand) uniqueIDs() []string {
-	var ids []string
-	known := map[string]bool{}
-	for _, id := range cmd.ids {
-		if canonical := client.CanonicalID(id); !known[canonical] {
-			known[canonical] = true
-			ids = append(ids, strings.TrimSpace(id))
+		if o.Err != nil {
+			f.Progress.Clear()
+			cmd.fail(o, failed)
 		}
-	}
-	return ids
-}
-
-// show prints the outcomes of a fetcher.
-func (cmd *usageCommand) show(ctx context.Context, env *environment, f *fetcher) error {
-	rows := newWriter(env, &cmd.output, usageListing())
-	failed := &failures{w: env.stderr}
-	defer f.progress.Clear()
-	for o := range f.outcomes(ctx) {
-		if ctx.Err() != nil {
-			break
-		}
-		if o.err != nil {
-			f.progress.Clear()
-			failed.add(o.row.Name, o.err)
-		} else if err := cmd.add(o.row, rows); err != nil {
+		if err := rows.Add(o.Row); err != nil {
 			return err
 		}
-		f.progress.Advance()
+		f.Progress.Advance()
 	}
-	if ctx.Err() != nil {
-		return errInterrupted
-	}
-	f.progress.Clear()
+	f.Progress.Clear()
 	if err := rows.Close(); err != nil {
 		return err
 	}
-	if failed.count == 0 {
-		cmd.output.noteEmpty(env, f.listed, f.chosen)
+	if ctx.Err() != nil {
+		_ = failed.Result()
+		return errInterrupted
 	}
-	err := failed.result()
-	if f.failFast.Stopped() != nil {
+	return cmd.result(env, f, failed)
+}
+
+// result prints what there is to note about complete outcomes, and returns an error if
+// anything failed.
+func (cmd *usageCommand) result(env *environment, f *usage.Fetcher, failed *usage.Failures) error {
+	if failed.Count() == 0 {
+		cmd.output.noteEmpty(env, f.Listed, f.Selected)
+	}
+	err := failed.Result()
+	if f.FailFast.Stopped() != nil {
 		return fmt.Errorf("aborted, every remaining request would fail: %w", err)
 	}
 	return err
 }
 
-// add prints a row, subject to --over-budget.
-func (cmd *usageCommand) add(row cache.Customer, rows output.Writer[cache.Customer]) error {
-	if cmd.overBudget && (row.Figures == nil || !row.Figures.OverBudget()) {
-		return nil
+// fail records a failure. That a relationship has ended is a failure only of customers
+// that were named, or with --strict.
+func (cmd *usageCommand) fail(o usage.Outcome, failed *usage.Failures) {
+	if client.ScopeOf(o.Err) == client.ScopeCustomer && !cmd.strict && len(cmd.customers) == 0 {
+		failed.Tolerate(o.Row.Name, o.Err)
+		return
 	}
-	return rows.Add(row)
+	failed.Add(cmp.Or(o.Row.Name, o.Row.ID), o.Err)
+}
+
+func (cmd *usageCommand) newRows(env *environment) *usage.Rows {
+	over := cmd.over
+	if cmd.overBudget {
+		over = 1
+	}
+	return usage.NewRows(env.stdout, cmd.output.format, cmd.output.sort, over)
 }
 
 // showCache prints the usage in the cache file of an exporter.
@@ -165,25 +197,25 @@ func (cmd *usageCommand) showCache(env *environment) error {
 	if err != nil {
 		return fmt.Errorf("--cache.file: %w", err)
 	}
-	byName := nameOrder()
+	byName := usage.NameOrder()
 	slices.SortFunc(customers, func(a, b cache.Customer) int { return byName(a.Customer, b.Customer) })
-	fmt.Fprintf(env.stderr, "%s: figures of %s%s\n", name, output.Printable(owner), ages(customers))
-	failed := &failures{w: env.stderr}
+	fmt.Fprintf(env.stderr, "%s: figures of %s%s\n", name, output.Printable(owner), usage.Ages(customers))
+	failed := usage.NewFailures(env.stderr, name, cmd.verbose)
 	listed := len(customers)
 	customers = cmd.selected(customers, failed)
-	rows := newWriter(env, &cmd.output, usageListing())
+	rows := cmd.newRows(env)
 	for _, customer := range customers {
-		if err := cmd.add(customer, rows); err != nil {
+		if err := rows.Add(customer); err != nil {
 			return err
 		}
 	}
 	if err := rows.Close(); err != nil {
 		return err
 	}
-	if failed.count == 0 {
+	if failed.Count() == 0 {
 		cmd.output.noteEmpty(env, listed, len(customers))
 	}
-	return failed.result()
+	return failed.Result()
 }
 
 // owner returns the required owner of the cache file, or "" if the flags do not
@@ -195,45 +227,14 @@ func (cmd *usageCommand) owner() string {
 	return cmd.partner.cloud + "/" + cmd.partner.tenantID
 }
 
-// selected returns the customers selected by name or id.
-func (cmd *usageCommand) selected(customers []cache.Customer, failed *failures) []cache.Customer {
-	ids := map[string]bool{}
-	for _, id := range cmd.uniqueIDs() {
-		ids[client.CanonicalID(id)] = true
+// selected returns the customers that the arguments or the flags select.
+func (cmd *usageCommand) selected(customers []cache.Customer, failed *usage.Failures) []cache.Customer {
+	if len(cmd.customers) == 0 {
+		return slices.DeleteFunc(customers, func(c cache.Customer) bool { return !cmd.output.selects(c.Customer) })
 	}
-	chosen := slices.DeleteFunc(customers, func(customer cache.Customer) bool {
-		if len(cmd.ids) > 0 {
-			return !ids[client.CanonicalID(customer.ID)]
-		}
-		return !cmd.output.selects(customer.Name)
-	})
-	for _, customer := range chosen {
-		delete(ids, client.CanonicalID(customer.ID))
+	found, missing := cmd.customers.FindRows(customers)
+	for _, name := range missing {
+		failed.Add("", usage.Missing(name))
 	}
-	for _, id := range cmd.uniqueIDs() {
-		if ids[client.CanonicalID(id)] {
-			failed.add("", fmt.Errorf("customer %q is not in the file", id))
-		}
-	}
-	return chosen
-}
-
-// ages describes when the oldest and the newest figures were fetched.
-func ages(customers []cache.Customer) string {
-	var first, last time.Time
-	for _, customer := range customers {
-		if customer.Figures == nil {
-			continue
-		}
-		if first.IsZero() || customer.Fetched.Before(first) {
-			first = customer.Fetched
-		}
-		if customer.Fetched.After(last) {
-			last = customer.Fetched
-		}
-	}
-	if first.IsZero() {
-		return ", which has none yet"
-	}
-	return fmt.Sprintf(", fetched between %s and %s", first.Format(time.RFC3339), cmp.Or(last, first).Format(time.RFC3339))
+	return found
 }

@@ -25,8 +25,8 @@ const cached = `{"format":1,"owner":"global/fake-partner.example","selection":""
 
 const figuresOf = "azure_csp_exporter: figures of global/fake-partner.example, fetched between 2026-11-15T00:00:00Z and 2026-11-16T00:00:00Z\n"
 
-// The file tells all that the API would, without a partner, as of when it was
-// written. Nothing happens to it, and nothing beside it.
+// The file has the figures as of when it was written, and needs no partner. Neither the
+// file nor its folder changes.
 func TestUsageFromCache(t *testing.T) {
 	file := clitest.Write(t, cached)
 	for _, path := range []string{file, filepath.Dir(file)} {
@@ -41,6 +41,9 @@ Adventure Works  c3  EUR       700.00   500.00  140% over   1531.91  2026-11-01 
 Contoso          c2  EUR       600.00  1000.00   60%        1200.00  2026-11-01  2026-11-30  -
 Fabrikam         c1  -              -        -  no usage          -  -           -           -
 Tailspin         c4  -              -        -  pending           -  -           -           -
+
+TOTAL     COST  CUSTOMERS
+EUR    1300.00          2
 `, figuresOf)
 	checkRun(t, []string{"usage", "--from-cache", "--cache.file=" + file, "--over-budget", "--partner.tenant-id=fake-partner.example"}, 0,
 		`NAME             ID  CURRENCY    COST  BUDGET  USED       FORECAST  FROM        TO          MODIFIED
@@ -49,7 +52,7 @@ Adventure Works  c3  EUR       700.00  500.00  140% over   1531.91  2026-11-01  
 	checkRun(t, []string{"usage", "--from-cache", "--cache.file=" + file, "C2", "c9", "--output=csv"}, 1,
 		`customer_id,customer_name,status,currency,total_cost,total_cost_usd,budget,budget_used,forecast,billing_period_start,billing_period_end,last_modified,fetched
 c2,Contoso,ok,EUR,600,,1000,0.6,1200,2026-11-01T00:00:00Z,2026-12-01T00:00:00Z,,2026-11-16T00:00:00Z
-`, figuresOf+`azure_csp_exporter: failed: customer "c9" is not in the file
+`, figuresOf+`azure_csp_exporter: failed: no customer has the id, domain or name "c9"
 azure_csp_exporter: error: incomplete: 1 failure
 `)
 	if content, err := os.ReadFile(file); err != nil || string(content) != cached {
@@ -60,7 +63,7 @@ azure_csp_exporter: error: incomplete: 1 failure
 	}
 }
 
-// What is wrong with a file is said in one line, and the file stays.
+// A wrong file is an error of one line, and does not change.
 func TestUsageFromABadCache(t *testing.T) {
 	for name, test := range map[string]struct{ content, want string }{
 		"broken":               {cached[:200], "FILE: it is broken: unexpected end of JSON input"},
@@ -78,7 +81,7 @@ func TestUsageFromABadCache(t *testing.T) {
 			status, stdout, stderr := clitest.Run(t, "usage", "--from-cache", "--cache.file="+file, "--partner.tenant-id=fake-partner.example")
 			want := "azure_csp_exporter: error: --cache.file: " + test.want + "\n"
 			if got := strings.ReplaceAll(stderr, file, "FILE"); status != 1 || stdout != "" || got != want {
-				t.Errorf("It ended with status %d and said %q and %q, want 1 and %q", status, stdout, got, want)
+				t.Errorf("Exit status %d, output %q and %q, want 1 and %q", status, stdout, got, want)
 			}
 			entries, err := os.ReadDir(filepath.Dir(file))
 			if content, _ := os.ReadFile(file); err != nil || string(content) != test.content || len(entries) > 1 {
@@ -88,7 +91,7 @@ func TestUsageFromABadCache(t *testing.T) {
 	}
 }
 
-// What an exporter knows is what the API says, but for those who failed.
+// The file of an exporter has the figures of all customers.
 func TestUsageFromTheExportersCache(t *testing.T) {
 	sim := simulator.New(simulator.Config{Customers: clitest.Billed(30)})
 	server := httptest.NewServer(sim)
@@ -103,8 +106,8 @@ func TestUsageFromTheExportersCache(t *testing.T) {
 	}
 }
 
-// Flags that are missing, or do not go together, are named.
-func TestUsageIsAskedForWrongly(t *testing.T) {
+// Flags that are missing, or cannot be combined, are named.
+func TestWrongFlagsOfUsage(t *testing.T) {
 	partner := newPartner(t)
 	without := func(flag string) []string {
 		var args []string
@@ -119,12 +122,18 @@ func TestUsageIsAskedForWrongly(t *testing.T) {
 		args []string
 		want string
 	}{
-		"no tenant":        {without("--partner.tenant-id"), "required flag --partner.tenant-id not provided (only --from-cache works without it)"},
-		"no client":        {without("--partner.client-id"), "required flag --partner.client-id not provided (only --from-cache works without it)"},
-		"no token":         {without("--partner.refresh-token-file"), "required flag --partner.refresh-token-file not provided (only --from-cache works without it)"},
+		"no tenant":        {without("--partner.tenant-id"), "required flag --partner.tenant-id not provided (only --from-cache works without)"},
+		"no client":        {without("--partner.client-id"), "required flag --partner.client-id not provided (only --from-cache works without)"},
+		"no token":         {without("--partner.refresh-token-file"), "required flag --partner.refresh-token-file not provided (only --from-cache works without)"},
+		"no flags":         {[]string{"usage"}, "required flags --partner.tenant-id, --partner.client-id, --partner.refresh-token-file not provided (only --from-cache works without)"},
 		"no file":          {[]string{"usage", "--from-cache"}, "--from-cache needs --cache.file"},
-		"name and id":      {partner.flags("usage", "--name=x", "c0"), "--name cannot be combined with customer ids"},
-		"an empty id":      {partner.flags("usage", " "), "a customer id is empty"},
+		"only a file":      {partner.flags("usage", "--cache.file=x"), "--cache.file needs --from-cache"},
+		"two shares":       {partner.flags("usage", "--over=80%", "--over-budget"), "--over and --over-budget cannot be combined"},
+		"no share":         {partner.flags("usage", "--over=80"), `--over: "80" is not a percentage such as 80%`},
+		"share of nothing": {partner.flags("usage", "--over=0%"), `--over: "0%" is not a percentage such as 80%`},
+		"include and id":   {partner.flags("usage", "--customers.include=x", "c0"), "--customers.include cannot be combined with customers as arguments"},
+		"name and id":      {partner.flags("usage", "--name=x", "c0"), "--name cannot be combined with customers as arguments"},
+		"an empty id":      {partner.flags("usage", " "), "a customer is empty"},
 		"another format":   {partner.flags("usage", "--output=xml"), `--output: "xml" is not one of table, json, csv`},
 		"another order":    {partner.flags("usage", "--sort=domain"), `--sort: "domain" is not one of name, cost, budget-used, forecast`},
 		"order of lists":   {partner.flags("customers", "--sort=cost"), `--sort: "cost" is not one of name, domain`},
@@ -135,7 +144,7 @@ func TestUsageIsAskedForWrongly(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			status, stdout, stderr := clitest.Run(t, test.args...)
 			if diff := cmp.Diff("azure_csp_exporter: error: "+test.want+", see --help\n", stderr); diff != "" || status != 2 || stdout != "" {
-				t.Errorf("It ended with status %d, want 2, and said %q:\n%s", status, stdout, diff)
+				t.Errorf("Exit status %d, want 2, standard output %q:\n%s", status, stdout, diff)
 			}
 		})
 	}

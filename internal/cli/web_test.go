@@ -166,6 +166,7 @@ func TestCompression(t *testing.T) {
 // Readiness comes with the first whole refresh, and an API that goes down later
 // takes neither it nor the figures away.
 func TestReadiness(t *testing.T) {
+	t.Parallel()
 	sim, gate := simulator.New(simulator.Config{Customers: simulator.Fleet(12)}), make(chan struct{})
 	exporter := clitest.Start(t, simulated(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		<-gate
@@ -264,10 +265,19 @@ func checkHungUp(t *testing.T, exporter *clitest.Program) {
 	}
 }
 
+// wordy returns a simulator whose customers are few and have names of 20 KB, so that a
+// connection cannot buffer the metrics.
+func wordy() *simulator.Simulator {
+	customers := clitest.Billed(60)
+	for i := range customers {
+		customers[i].Name = strings.Repeat("x", 20_000)
+	}
+	return simulator.New(simulator.Config{Customers: customers})
+}
+
 // A client that hangs up in the middle of a response is worth one line at debug.
 func TestClientHangsUp(t *testing.T) {
-	sim := simulator.New(simulator.Config{Customers: clitest.Billed(1000)})
-	exporter := clitest.Start(t, simulated(t, sim, "serve", "--log.level=debug")...)
+	exporter := clitest.Start(t, simulated(t, wordy(), "serve", "--log.level=debug")...)
 	hangUp(t, exporter, func(conn net.Conn) {
 		if _, err := io.ReadFull(conn, make([]byte, 16)); err != nil {
 			t.Error(err)
@@ -317,6 +327,7 @@ func TestRateLimit(t *testing.T) {
 
 // A request may be large by mistake or by malice, and need not be read.
 func TestLargeRequests(t *testing.T) {
+	t.Parallel()
 	exporter := serveFleet(t)
 	if got := exporter.Send("GET", "/metrics", "X-Fake: "+strings.Repeat("x", 128<<10)).Status; got != 431 {
 		t.Errorf("A header of 128 KiB is answered with %d, want 431", got)

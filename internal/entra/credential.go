@@ -104,7 +104,7 @@ type certificate struct {
 }
 
 func (c Credential) readCertificate() (*certificate, error) {
-	content, _, err := readFile(c.CertificateFile)
+	content, _, err := readText(c.CertificateFile)
 	if err != nil {
 		return nil, &FileError{"CertificateFile", err}
 	}
@@ -115,7 +115,7 @@ func (c Credential) readCertificate() (*certificate, error) {
 	keyFile, key := c.CertificateKeyFile, content
 	switch {
 	case keyFile != "":
-		if key, _, err = readFile(keyFile); err != nil {
+		if key, _, err = readText(keyFile); err != nil {
 			return nil, &FileError{"CertificateKeyFile", err}
 		}
 	case errors.Is(checkKey(content), errNoKey):

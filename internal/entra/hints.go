@@ -2,7 +2,8 @@ package entra
 
 // Hints that other packages share.
 const (
-	HintSignIn     = "sign in again as a partner user with MFA and replace the refresh token file"
+	HintLogin      = "run azure_csp_exporter login with the same flags"
+	HintSignIn     = HintLogin + " and sign in as a partner user with MFA"
 	HintExemptUser = "Conditional Access blocks the sign-in: exempt the user or the address this program runs at"
 )
 
@@ -14,7 +15,7 @@ const (
 	rightTenant  = "the authority does not know the tenant: check tenant and cloud"
 	rightUser    = "the user is not of this tenant: sign in as a user of the partner's own tenant"
 	declareAPI   = "add the permission on Microsoft Partner Center to the app registration, and let an administrator consent to it"
-	newCode      = "start the sign-in again, and enter the new code before it expires"
+	newCode      = "run azure_csp_exporter login again, and enter the new code before it expires"
 )
 
 // Hint returns what to do about an error with this code and name, or "" if that is
@@ -52,7 +53,7 @@ var hintsByCode = map[string]string{
 	"AADSTS50034":   rightUser,
 	"AADSTS50057":   "the user's account is disabled: enable it, or sign in as another partner user",
 	"AADSTS50105":   "the application is open to assigned users only: assign the user who signs in to it",
-	"AADSTS65004":   "the user declined to consent: sign in again and accept, or " + grantConsent,
+	"AADSTS65004":   "the user declined to consent: run azure_csp_exporter login again and accept, or " + grantConsent,
 	"AADSTS65005":   declareAPI,
 	"AADSTS650057":  declareAPI,
 	"AADSTS70018":   "the authority does not know the code: " + newCode,
@@ -72,11 +73,11 @@ var hintsByCode = map[string]string{
 
 // hintsByName has the errors of OAuth 2.0 that come without a code.
 var hintsByName = map[string]string{
-	"authorization_declined": "the user declined: sign in again and accept",
-	"access_denied":          "the user or the authority declined: sign in again and accept",
+	"authorization_declined": "the user declined: run azure_csp_exporter login again and accept",
+	"access_denied":          "the user or the authority declined: run azure_csp_exporter login again and accept",
 	"expired_token":          codeExpired + ": " + newCode,
 	"code_expired":           codeExpired + ": " + newCode,
 	codeExpired:              newCode,
 	"bad_verification_code":  "the authority does not know the code: " + newCode,
-	noRefreshToken:           "let the application have offline_access: " + grantConsent + ", then sign in again",
+	noRefreshToken:           "let the application have offline_access: " + grantConsent + ", then " + HintLogin,
 }

@@ -102,7 +102,7 @@ func readBounded(path string) (content []byte, modified time.Time, err error) {
 	case err != nil:
 		return nil, time.Time{}, err
 	case len(content) > maxFile:
-		return nil, time.Time{}, fmt.Errorf("%s is larger than %d KiB", path, maxFile>>10)
+		return nil, time.Time{}, fmt.Errorf("%s holds more than %d KiB", path, maxFile>>10)
 	}
 	return content, info.ModTime(), nil
 }

@@ -61,6 +61,9 @@ func NewSource(authority Authority, refreshTokenFile, bootstrapFile string, logg
 	if err := s.store.load(); err != nil {
 		return nil, err
 	}
+	if err := s.store.sweep(); err != nil {
+		s.warn("msg", "a temporary file that may hold a refresh token cannot be removed: remove it", "err", err)
+	}
 	s.inspectBootstrap()
 	return s, s.inspectCertificate()
 }

@@ -2,28 +2,12 @@ package entra
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/atomicfile"
 )
-
-// ReadSecret returns a file's content without the white space around it, and its
-// modification time.
-func ReadSecret(file string) (string, time.Time, error) {
-	content, modified, err := readFile(file)
-	if err != nil {
-		return "", time.Time{}, err
-	}
-	secret := strings.TrimSpace(string(content))
-	if secret == "" {
-		return "", time.Time{}, fmt.Errorf("%s is empty", file)
-	}
-	return secret, modified, nil
-}
 
 // store holds the refresh token and keeps it in a file.
 type store struct {
@@ -35,6 +19,10 @@ type store struct {
 	written string     // the file's content as this process knows it
 	issued  time.Time  // of the token in the file
 }
+
+// sweep removes the temporary files of processes that were killed, which may hold a
+// refresh token.
+func (s *store) sweep() error { return atomicfile.Sweep(s.file) }
 
 // load reads the refresh token. It is not there yet while there is only a
 // bootstrap token.

@@ -81,3 +81,11 @@ func (s *sorter[R]) Close() error {
 	}
 	return s.to.Close()
 }
+
+// OrDash returns a dash for an unknown text.
+func OrDash(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return text
+}

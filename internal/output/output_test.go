@@ -126,7 +126,7 @@ func TestHarmless(t *testing.T) {
 func TestProgress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b strings.Builder
-		p := &Progress{w: &b, width: 60, next: time.Now().Add(progressDelay)}
+		p := newProgress(&b, 80)
 		step := func(wait time.Duration, do func(), want string) {
 			t.Helper()
 			time.Sleep(wait) // in a bubble
@@ -141,13 +141,15 @@ func TestProgress(t *testing.T) {
 		step(0, p.Clear, "")
 		step(time.Millisecond, p.Advance, "\r\x1b[K2 of more than 500 customers")
 		step(99*time.Millisecond, p.Advance, "")
-		step(time.Hour, func() { p.Grow(1) }, "\r\x1b[K3 of more than 501 customers")
-		step(time.Hour, p.Complete, "")
-		step(time.Hour, p.Advance, "\r\x1b[K░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ 4 of 501 customers")
+		step(9*time.Second+401*time.Millisecond, func() { p.Grow(1) }, "\r\x1b[K3 of more than 501 customers")
+		step(0, p.Complete, "")
+		step(10*time.Second, p.Advance, "\r\x1b[K░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ 4 of 501 customers, 41m25s left")
 		p.done = 250
-		step(time.Hour, p.Advance, "\r\x1b[K███████████████░░░░░░░░░░░░░░░ 251 of 501 customers")
+		step(80*time.Second, p.Advance, "\r\x1b[K███████████████░░░░░░░░░░░░░░░ 251 of 501 customers, 1m40s left")
 		step(time.Hour, p.Clear, "\r\x1b[K")
 		step(time.Hour, p.Clear, "")
+		p.done = 500
+		step(0, p.Advance, "\r\x1b[K██████████████████████████████ 501 of 501 customers")
 		p.done, p.width = 500, 20
 		step(time.Hour, p.Advance, "\r\x1b[K██████████████████…")
 	})

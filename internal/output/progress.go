@@ -22,6 +22,7 @@ const (
 type Progress struct {
 	w     io.Writer
 	width int
+	began time.Time
 
 	mu       sync.Mutex // guards the fields below and writes to w
 	next     time.Time  // time of the next update
@@ -31,13 +32,19 @@ type Progress struct {
 	done     int
 }
 
-// NewProgress returns a progress display, or nil if the writer is not a terminal.
+// NewProgress returns a progress display, or nil if the writer is not a terminal that
+// can overwrite a line.
 func NewProgress(w io.Writer) *Progress {
 	at := ScreenOf(w)
-	if at.Width == 0 {
+	if !at.Escapes {
 		return nil
 	}
-	return &Progress{w: w, width: at.Width, next: time.Now().Add(progressDelay)}
+	return newProgress(w, at.Width)
+}
+
+func newProgress(w io.Writer, width int) *Progress {
+	now := time.Now()
+	return &Progress{w: w, width: width, began: now, next: now.Add(progressDelay)}
 }
 
 // Grow adds customers to the total.
@@ -95,12 +102,25 @@ func (p *Progress) draw() {
 	fmt.Fprint(p.w, "\r\x1b[K"+cells.Truncate(p.text(), p.width-1, "…"))
 }
 
-// text returns a bar only once the total is final.
+// text returns a bar and the time left only once the total is final.
 func (p *Progress) text() string {
 	if !p.complete {
 		return fmt.Sprintf("%d of more than %d customers", p.done, p.total)
 	}
-	return fmt.Sprintf("%s %d of %d customers", Bar(float64(p.done)/float64(max(p.total, 1)), progressWidth), p.done, p.total)
+	text := fmt.Sprintf("%s %d of %d customers", Bar(float64(p.done)/float64(max(p.total, 1)), progressWidth), p.done, p.total)
+	if left := p.left(); left >= time.Second {
+		text += fmt.Sprintf(", %s left", left)
+	}
+	return text
+}
+
+// left estimates the time left from the pace so far, or returns 0 if nothing is done.
+func (p *Progress) left() time.Duration {
+	if p.done == 0 {
+		return 0
+	}
+	perCustomer := float64(time.Since(p.began)) / float64(p.done)
+	return time.Duration(perCustomer * float64(p.total-p.done)).Round(time.Second)
 }
 
 // Bar returns a bar of a width in cells, filled to a share between 0 and 1. Shares

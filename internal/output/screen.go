@@ -13,8 +13,11 @@ import (
 // Screen describes the terminal that an output is connected to. The zero value
 // stands for an output that is not a terminal.
 type Screen struct {
-	Width  int // in cells
-	Colour bool
+	Width int // in cells
+	// Escapes reports whether the terminal interprets escape sequences, so that a line
+	// can be overwritten.
+	Escapes bool
+	Colour  bool
 }
 
 // ScreenOf returns the screen of an output. Only a file can be a terminal.
@@ -27,7 +30,14 @@ func ScreenOf(output io.Writer) Screen {
 	if err != nil || width <= 0 {
 		return Screen{}
 	}
-	return Screen{Width: width, Colour: !noColour()}
+	escapes := !isDumb()
+	return Screen{Width: width, Escapes: escapes, Colour: escapes && !noColour()}
+}
+
+// isDumb reports whether the terminal is one without escape sequences, such as a
+// shell in an editor.
+func isDumb() bool {
+	return os.Getenv("TERM") == "dumb" //nolint:forbidigo // Only the environment has the kind of terminal.
 }
 
 // noColour reports whether the user disabled colours (https://no-color.org).

@@ -2,6 +2,8 @@ package e2e_test
 
 import (
 	"fmt"
+	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -9,36 +11,43 @@ import (
 	"time"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client/simulator"
-	"github.com/azure-csp-exporter/azure_csp_exporter/dashboards"
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cli/clitest"
+	"github.com/azure-csp-exporter/azure_csp_exporter/test/e2e/panels"
 )
 
-// promtool runs Prometheus' tool.
-func promtool(t *testing.T, args ...string) {
-	t.Helper()
-	if output, err := exec.CommandContext(t.Context(), "promtool", args...).CombinedOutput(); err != nil { //nolint:gosec // Its arguments are the test's own.
-		t.Fatalf("promtool %q: %v\n%s", args, err, output)
-	}
-}
-
 // withHistory returns the folder of a Prometheus that has scraped a demo and
-// evaluated the rules for 35 days. Some rules need what others have recorded. A
-// rule is evaluated at some minute of each hour, so that the ten minutes which the
-// rules bridge are too few for a history by the hour.
+// evaluated the rules for 35 days.
 func withHistory(t *testing.T) string {
 	t.Helper()
 	findPrometheus(t)
 	data := filepath.Join(t.TempDir(), "data")
-	rules := copied(t, t.TempDir(), "rules/azure_csp.rules.yml", "[10m]", "[70m]")
-	history, _, latest := clitest.Backfill(t, "35d")
-	promtool(t, "tsdb", "create-blocks-from", "--max-block-duration=1080h", "openmetrics", clitest.Write(t, history), data)
-	for range 3 {
-		prometheus := startPrometheusOn(t, data, "", "--query.lookback-delta=61m")
-		promtool(t, "tsdb", "create-blocks-from", "--max-block-duration=1080h", "rules", "--url="+prometheus.url, "--output-dir="+data, "--eval-interval=1h",
-			"--start="+latest.Add(-35*24*time.Hour).Format(time.RFC3339), "--end="+latest.Format(time.RFC3339), rules)
-		prometheus.stop()
+	history, _, _ := clitest.Backfill(t, "35d")
+	record := exec.CommandContext(t.Context(), "../../dashboards/record-history", //nolint:gosec // Its arguments are the test's own.
+		clitest.Write(t, history), "../../dashboards/rules/azure_csp.rules.yml", data)
+	record.Env = append(os.Environ(), "PROMETHEUS_PORT="+freePort(t))
+	if output, err := record.CombinedOutput(); err != nil {
+		t.Fatalf("record-history: %v\n%s", err, output)
 	}
 	return data
+}
+
+// freePort returns a port of the loopback interface that no program listens on.
+func freePort(t *testing.T) string {
+	t.Helper()
+	var config net.ListenConfig
+	listener, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
 }
 
 // Every panel of every dashboard shows something in the demo, once it has a
@@ -47,16 +56,21 @@ func TestDashboardsShowTheDemo(t *testing.T) {
 	data := withHistory(t)
 	config := scrapeConfig(clitest.Start(t, "demo").URL) + fmt.Sprintf("rule_files: [%q]\n", copied(t, t.TempDir(), "rules/azure_csp.rules.yml"))
 	prometheus := startPrometheusOn(t, data, config, "--query.lookback-delta=61m")
-	prometheus.awaitQuery(`count_over_time(azure_csp_up[1m]) >= 5`) // What is a rate needs some scrapes.
-	variables := map[string]string{"job": "azure_csp", "instance": ".*", "currency": ".*", "customer_name": ".*", "customer": shown(t)}
-	expressions := dashboards.Expressions(variables)
-	for _, e := range expressions {
-		if len(prometheus.query(e.Expr)) == 0 {
-			t.Errorf("%s, %q shows nothing: %s", e.Dashboard, e.Panel, e.Expr)
+	for _, rule := range []string{"customer:azure_csp_customer_total_cost:delta1d_avg7d", "currency:azure_csp_customer_total_cost:forecast_sum"} {
+		if len(prometheus.query(rule+" offset 21d")) == 0 {
+			t.Errorf("%s has no value of three weeks ago", rule)
 		}
 	}
-	if len(expressions) < 50 {
-		t.Errorf("There are %d expressions, want 50 or more", len(expressions))
+	prometheus.awaitQuery(`count_over_time(azure_csp_up[1m]) >= 5`) // What is a rate needs some scrapes.
+	variables := map[string]string{"job": "azure_csp", "instance": ".*", "currency": ".*", "customer_name": ".*", "customer": shown(t)}
+	queries := panels.Queries(variables)
+	for _, q := range queries {
+		if len(prometheus.query(q.Expr)) == 0 {
+			t.Errorf("%s, %q shows nothing: %s", q.Dashboard, q.Panel, q.Expr)
+		}
+	}
+	if len(queries) < 50 {
+		t.Errorf("There are %d expressions, want 50 or more", len(queries))
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -80,8 +81,60 @@ func TestKilled(t *testing.T) {
 	if snapshots < kills/2 {
 		t.Errorf("There was a cache file after %d of %d kills, too few to say anything", snapshots, kills)
 	}
+	left := v.temporary(t)
+	v.liveWell(t)
+	if still := v.temporary(t); len(still) != 0 {
+		t.Errorf("Of the temporary files %q, a start leaves %q", left, still)
+	}
 	calls := v.sim.Stats().Calls
-	t.Logf("%d kills, %d cache files, calls %v", kills, snapshots, calls)
+	t.Logf("%d kills, %d cache files, temporary files %q, calls %v", kills, snapshots, left, calls)
+}
+
+// liveWell starts the exporter and ends it in order.
+func (v *victim) liveWell(t *testing.T) {
+	t.Helper()
+	cmd := program(t.Context(), v.args...)
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for lines := bufio.NewScanner(stderr); lines.Scan(); {
+		if listening.MatchString(lines.Text()) {
+			if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+// temporary returns the files beside the token and the cache file, and makes them an
+// hour old.
+func (v *victim) temporary(t *testing.T) []string {
+	t.Helper()
+	var names []string
+	old := time.Now().Add(-time.Hour)
+	for _, file := range []string{v.token, v.cacheFile} {
+		entries, err := os.ReadDir(filepath.Dir(file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, entry := range entries {
+			if entry.Name() == filepath.Base(file) {
+				continue
+			}
+			names = append(names, entry.Name())
+			if err := os.Chtimes(filepath.Join(filepath.Dir(file), entry.Name()), old, old); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	return names
 }
 
 // liveAndDie starts the exporter, scrapes it without a pause, and kills it at

@@ -180,7 +180,7 @@ func TestForeignAuthorityRefuses(t *testing.T) {
 		return f.directory.DenyDeviceAuthorization(t.Context(), userCode)
 	})
 	const want = `FAIL  sign-in    token: HTTP 400: access_denied
-                 hint: the user or the authority declined: sign in again and accept
+                 hint: the user or the authority declined: run azure_csp_exporter login again and accept
 `
 	if !strings.HasSuffix(stdout, want) || status != 1 {
 		t.Errorf("It ended with status %d and said\n%s", status, stdout)
@@ -197,7 +197,7 @@ func TestForeignAuthorityKnowsItsApplication(t *testing.T) {
 		"--partner.client-secret-file="+clitest.Write(t, "fake-wrong-secret"), "--partner.refresh-token-file="+clitest.Write(t, "fake-refresh-0"),
 		"--partner.api-url="+f.URL, "--partner.login-url="+f.URL)
 	const want = `FAIL  sign-in    devicecode: HTTP 400: invalid_client
-                 hint: check tenant, client id, client secret or certificate, and refresh token; if they are right, sign in again as a partner user with MFA and replace the refresh token file
+                 hint: check tenant, client id, client secret or certificate, and refresh token; if they are right, run azure_csp_exporter login with the same flags and sign in as a partner user with MFA
 `
 	if stdout != want || status != 1 {
 		t.Errorf("It ended with status %d and said\n%s\nwant\n%s", status, stdout, want)

@@ -22,8 +22,10 @@ import (
 
 // Source is a Partner Center whose answers a test decides on.
 type Source struct {
-	Delay time.Duration // of each call
-	Paged bool          // whether each customer has a page of its own
+	Delay       time.Duration // of each request
+	ListDelay   time.Duration // of each page, besides Delay
+	RecordDelay time.Duration // of the records, besides Delay
+	Paged       bool          // whether each customer has a page of its own
 
 	mu          sync.Mutex
 	Customers   []client.Customer
@@ -71,7 +73,7 @@ func (s *Source) CustomerPages(ctx context.Context) iter.Seq2[[]client.Customer,
 				return
 			}
 			if s.Paged {
-				err = cmp.Or(s.wait(ctx), err)
+				err = cmp.Or(s.wait(ctx, s.Delay+s.ListDelay), err)
 			}
 		}
 		if err != nil {
@@ -84,7 +86,7 @@ func (s *Source) list(ctx context.Context) ([]client.Customer, error) {
 	s.mu.Lock()
 	s.Lists++
 	s.mu.Unlock()
-	if err := s.wait(ctx); err != nil {
+	if err := s.wait(ctx, s.Delay+s.ListDelay); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
@@ -99,7 +101,7 @@ func (s *Source) UsageSummary(ctx context.Context, id string) (client.UsageSumma
 	s.inFlight++
 	s.Peak = max(s.Peak, s.inFlight)
 	s.mu.Unlock()
-	err := s.wait(ctx)
+	err := s.wait(ctx, s.Delay)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.inFlight--
@@ -114,7 +116,7 @@ func (s *Source) UsageRecords(ctx context.Context) ([]client.UsageRecord, error)
 	s.mu.Lock()
 	s.RecordCalls++
 	s.mu.Unlock()
-	if err := s.wait(ctx); err != nil {
+	if err := s.wait(ctx, s.Delay+s.RecordDelay); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
@@ -131,14 +133,14 @@ func (s *Source) RefreshTokenIssued() time.Time { return time.Unix(946684000, 0)
 // CertificateExpiry implements [cache.Source].
 func (s *Source) CertificateExpiry() time.Time { return s.Certificate }
 
-func (s *Source) wait(ctx context.Context) error {
+func (s *Source) wait(ctx context.Context, delay time.Duration) error {
 	// Thousands of timers that fire at once crash the race detector in a bubble
 	// (golang/go#78156), so that no time is no timer.
-	if s.Delay == 0 {
+	if delay == 0 {
 		return ctx.Err()
 	}
 	select {
-	case <-time.After(s.Delay):
+	case <-time.After(delay):
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -215,8 +217,13 @@ func (b *Log) Write(p []byte) (int, error) {
 	return b.buffer.Write(p)
 }
 
-// Take returns the lines since the last time.
+// Take returns the lines since the last time, without those of refreshes that ended.
 func (b *Log) Take() []string {
+	return slices.DeleteFunc(b.TakeAll(), func(line string) bool { return strings.Contains(line, `msg="refresh ended"`) })
+}
+
+// TakeAll returns all lines since the last time.
+func (b *Log) TakeAll() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	defer b.buffer.Reset()

@@ -19,7 +19,7 @@ import (
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cli"
 )
 
-// Patience is how long a test waits for what has to come, on any machine.
+// Patience is how long a test waits for an event, on any machine.
 const Patience = 20 * time.Second
 
 // Output keeps what a program prints, and lets a test wait for a part of it.
@@ -71,12 +71,12 @@ func (o *Output) Await(t *testing.T, pattern string) []string {
 	}
 }
 
-// Program is an exporter at work.
+// Program is a running exporter.
 type Program struct {
 	t              *testing.T
 	URL            string
 	Stdout, Stderr *Output
-	// stop ends it as SIGTERM does, and checks that it took that for a success.
+	// Stop stops it as SIGTERM does, and checks the exit status.
 	Stop func()
 }
 
@@ -123,9 +123,8 @@ func (p *Program) Get(path string) Response {
 	return p.Send(http.MethodGet, path)
 }
 
-// Send sends a request. It keeps no connection and undoes no compression. Without a
-// response it fails
-// the test.
+// Send sends a request. It keeps no connection and does not decompress the response.
+// Without a response it fails the test.
 func Send(t *testing.T, transport *http.Transport, method, url string, headers ...string) Response {
 	t.Helper()
 	transport.DisableKeepAlives, transport.DisableCompression = true, true
@@ -151,10 +150,10 @@ func Send(t *testing.T, transport *http.Transport, method, url string, headers .
 	return Response{resp.StatusCode, resp.Header, string(body)}
 }
 
-// Series returns the lines of an exposition that begin so.
-func (a Response) Series(prefix string) []string {
+// Series returns the lines of an exposition with a prefix.
+func (r Response) Series(prefix string) []string {
 	var lines []string
-	for line := range strings.Lines(a.Body) {
+	for line := range strings.Lines(r.Body) {
 		if strings.HasPrefix(line, prefix) {
 			lines = append(lines, strings.TrimSuffix(line, "\n"))
 		}
@@ -192,8 +191,8 @@ func Write(t *testing.T, content string) string {
 }
 
 // Value returns the value of the one series, or -1 if there is none.
-func (a Response) Value(series string) float64 {
-	for _, line := range a.Series(series + " ") {
+func (r Response) Value(series string) float64 {
+	for _, line := range r.Series(series + " ") {
 		return ValueOf(line)
 	}
 	return -1
@@ -219,7 +218,7 @@ func SimulatedFlags(t *testing.T, url string, more ...string) []string {
 	}, more...)
 }
 
-// Billed returns n customers who all have figures.
+// Billed returns n customers that all have figures.
 func Billed(n int) []simulator.Customer {
 	customers := simulator.Fleet(n)
 	for i := range customers {

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/azure-csp-exporter/azure_csp_exporter/dashboards"
-
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	versioncollector "github.com/prometheus/client_golang/prometheus/collectors/version"
@@ -21,12 +19,14 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/collector"
+	"github.com/azure-csp-exporter/azure_csp_exporter/dashboards"
+	"github.com/azure-csp-exporter/azure_csp_exporter/test/e2e/panels"
 )
 
-// The tests of this file compare every expression with the metrics that there
-// are: those of the exporter and of Prometheus, and what the rules record.
+// The tests of this file check that every expression uses only existing metrics and
+// labels: those of the exporter, of Prometheus and of the recording rules.
 
-// labelSet is the labels that a metric or an expression may have.
+// labelSet is the set of labels that a metric or an expression may have.
 type labelSet map[string]bool
 
 func newLabelSet(names ...string) labelSet {
@@ -37,10 +37,11 @@ func newLabelSet(names ...string) labelSet {
 	return set
 }
 
-// schema is the labels of each metric.
+// schema maps metrics to their labels.
 type schema map[string]labelSet
 
-// foreign are metrics of Prometheus and of its library, with their own labels.
+// foreign lists the metrics of Prometheus and of its client library, with their
+// labels except job and instance.
 var foreign = map[string][]string{
 	"up":                                     {},
 	"scrape_duration_seconds":                {},
@@ -48,7 +49,7 @@ var foreign = map[string][]string{
 	"promhttp_metric_handler_requests_total": {"code"},
 }
 
-// recorded are the labels that the rules promise.
+// recorded lists the recording rules with the labels that the dashboards rely on.
 var recorded = map[string][]string{
 	"customer:azure_csp_customer_total_cost:max":                             {"job", "customer_id", "customer_name", "currency"},
 	"customer:azure_csp_customer_budget:max":                                 {"job", "customer_id", "customer_name", "currency"},
@@ -68,7 +69,7 @@ var recorded = map[string][]string{
 	"job:azure_csp_customers_covered:ratio":                                  {"job"},
 }
 
-// rule is a rule of a file of Prometheus.
+// rule is a rule of a rule file.
 type rule struct {
 	Record, Alert, Expr string
 	Labels              map[string]string
@@ -77,69 +78,65 @@ type rule struct {
 func TestDashboardExpressions(t *testing.T) {
 	known := everything(t)
 	values := map[string]string{"job": ".*", "instance": ".*", "currency": ".*", "customer_name": ".*", "customer": "1"}
-	expressions := dashboards.Expressions(values)
-	if len(expressions) < 50 {
-		t.Fatalf("there are only %d expressions", len(expressions))
+	queries := panels.Queries(values)
+	if len(queries) < 50 {
+		t.Fatalf("found %d expressions, want 50 or more", len(queries))
 	}
-	for _, e := range expressions {
-		if _, err := known.check(e.Expr); err != nil {
-			t.Errorf("%s, %s: %v\n%s", e.Dashboard, e.Panel, err, e.Expr)
+	for _, q := range queries {
+		if _, err := known.check(q.Expr); err != nil {
+			t.Errorf("%s, %s: %v\n%s", q.Dashboard, q.Panel, err, q.Expr)
 		}
 	}
 }
 
-// Legends and links name labels that the expression beside them has.
+// Legends refer only to labels of their expression.
 func TestLegendLabels(t *testing.T) {
 	known := everything(t)
-	for _, d := range dashboards.All() {
-		for _, p := range d.Panels {
-			for _, target := range p.Targets {
-				have, err := known.check(dashboards.Fill(target.Expr, map[string]string{"customer": "1"}))
-				if err != nil {
-					t.Errorf("%s, %s: %v", d.Title, p.Title, err)
-				}
-				for _, match := range regexp.MustCompile(`\{\{(\w+)\}\}`).FindAllStringSubmatch(target.LegendFormat, -1) {
-					if !have[match[1]] {
-						t.Errorf("%s, %s: the legend names the label %s, which is missing", d.Title, p.Title, match[1])
-					}
-				}
+	for _, q := range panels.Queries(map[string]string{"customer": "1"}) {
+		have, err := known.check(q.Expr)
+		if err != nil {
+			t.Errorf("%s, %s: %v", q.Dashboard, q.Panel, err)
+		}
+		for _, match := range regexp.MustCompile(`\{\{(\w+)\}\}`).FindAllStringSubmatch(q.Legend, -1) {
+			if !have[match[1]] {
+				t.Errorf("%s, %s: the legend refers to label %s, which does not exist", q.Dashboard, q.Panel, match[1])
 			}
 		}
 	}
 }
 
+// Queries of variables return the labels from which the values are taken.
 func TestVariableQueries(t *testing.T) {
 	known := everything(t)
 	labelValues := regexp.MustCompile(`^label_values\((.+), (\w+)\)$`)
 	result := regexp.MustCompile(`^query_result\((.+)\)$`)
 	for _, d := range dashboards.All() {
 		for _, v := range d.Templating.List {
-			query := dashboards.Fill(v.Definition, map[string]string{"job": ".*"})
+			query := panels.Fill(v.Definition, map[string]string{"job": ".*"})
 			if v.Type == "datasource" {
 				continue
 			}
 			if match := labelValues.FindStringSubmatch(query); match != nil {
 				have, err := known.check(match[1])
 				if err != nil || !have[match[2]] {
-					t.Errorf("%s, %s: %s has the labels %v, error %v", d.Title, v.Name, query, slices.Sorted(maps.Keys(have)), err)
+					t.Errorf("%s, %s: %s has labels %v, error %v", d.Title, v.Name, query, slices.Sorted(maps.Keys(have)), err)
 				}
 				continue
 			}
 			match := result.FindStringSubmatch(query)
 			if match == nil {
-				t.Errorf("%s, %s: %s is no query for values", d.Title, v.Name, query)
+				t.Errorf("%s, %s: %s is not a query for values", d.Title, v.Name, query)
 				continue
 			}
 			have, err := known.check(match[1])
 			if diff := cmp.Diff(newLabelSet("customer_id", "customer_name"), have); diff != "" || err != nil {
-				t.Errorf("%s, %s: error %v, labels\n%s", d.Title, v.Name, err, diff)
+				t.Errorf("%s, %s: error %v, labels (-want +got):\n%s", d.Title, v.Name, err, diff)
 			}
 		}
 	}
 }
 
-// The rule files know only metrics that there are, and record what the dashboards
-// and their readers rely on.
+// Rules use only existing metrics and labels.
 func TestRuleExpressions(t *testing.T) {
 	known := everything(t)
 	for file, rules := range ruleFiles(t) {
@@ -151,19 +148,18 @@ func TestRuleExpressions(t *testing.T) {
 	}
 }
 
+// Recording rules have the labels that the dashboards rely on.
 func TestRecordedLabels(t *testing.T) {
-	known, files := everything(t), ruleFiles(t)
-	if len(files) == 0 {
-		t.Skip("there are no rules yet")
-	}
+	known := everything(t)
 	for name, want := range recorded {
 		if diff := cmp.Diff(newLabelSet(want...), known[name]); diff != "" {
-			t.Errorf("%s: the labels are other (+) than promised (-):\n%s", name, diff)
+			t.Errorf("%s: labels (-want +got):\n%s", name, diff)
 		}
 	}
 }
 
-// TestCheck guards the other tests: what is wrong is found.
+// TestCheck checks the check itself: it derives labels, and rejects invalid
+// expressions.
 func TestCheck(t *testing.T) {
 	known := schema{
 		"m": newLabelSet("a", "b"), "n": newLabelSet("b", "c"), "h_bucket": newLabelSet("a", "le"),
@@ -199,13 +195,13 @@ func TestCheck(t *testing.T) {
 		`m / on (b) group_left (d) n`, `label_join(m, "z", "-", "c")`, `label_replace(m, "z", "$1", "c", "(.*)")`, `sum by (b) (sum by (a) (m))`, `m unless on (c) n`,
 	} {
 		if _, err := known.check(expr); err == nil {
-			t.Errorf("nothing is found to be wrong with %s", expr)
+			t.Errorf("%s: no error", expr)
 		}
 	}
 }
 
-// everything is what there is to query. Rules may use what other rules record,
-// in any order, so that promised labels are there until the rule is known.
+// everything returns the schema of all metrics and recording rules. Rules may use
+// other rules in any order: until a rule is read, its entry in recorded applies.
 func everything(t *testing.T) schema {
 	t.Helper()
 	known := schema{}
@@ -224,13 +220,11 @@ func everything(t *testing.T) schema {
 	for _, file := range slices.Sorted(maps.Keys(files)) {
 		known.record(t, files[file])
 	}
-	if len(files) > 0 {
-		dropUnrecorded(known, files)
-	}
+	dropUnrecorded(known, files)
 	return known
 }
 
-// dropUnrecorded removes what is promised but not recorded.
+// dropUnrecorded removes entries of recorded for which there is no rule.
 func dropUnrecorded(known schema, files map[string][]rule) {
 	for name := range recorded {
 		kept := false
@@ -243,7 +237,7 @@ func dropUnrecorded(known schema, files map[string][]rule) {
 	}
 }
 
-// record adds the series of rules, with the labels of their expressions.
+// record adds recording rules, with the labels of their expressions.
 func (s schema) record(t *testing.T, rules []rule) {
 	t.Helper()
 	for _, r := range rules {
@@ -262,13 +256,13 @@ func (s schema) record(t *testing.T, rules []rule) {
 	}
 }
 
-// scraped adds a metric with the labels that Prometheus gives all it scrapes.
+// scraped adds a metric with its labels and those that Prometheus adds on scraping.
 func (s schema) scraped(name string, names []string) {
 	s[name] = newLabelSet(append([]string{"job", "instance"}, names...)...)
 }
 
-// describe adds the metrics of a collector. A descriptor does not tell its type,
-// so that the histogram is named here.
+// describe adds the metrics of a collector. A descriptor has no type, so the
+// histogram is recognised by its name.
 func describe(t *testing.T, known schema, c prometheus.Collector) {
 	t.Helper()
 	ch := make(chan *prometheus.Desc, 100)
@@ -279,7 +273,7 @@ func describe(t *testing.T, known schema, c prometheus.Collector) {
 	for d := range ch {
 		match := described.FindStringSubmatch(d.String())
 		if match == nil {
-			t.Fatalf("no name or labels in %s", d)
+			t.Fatalf("no name or no labels in %s", d)
 		}
 		names := strings.FieldsFunc(match[3], func(r rune) bool { return r == ',' })
 		for _, label := range constant.FindAllStringSubmatch(match[2], -1) {
@@ -295,12 +289,12 @@ func describe(t *testing.T, known schema, c prometheus.Collector) {
 	}
 }
 
-// ruleFiles are the rules of each file, in order.
+// ruleFiles returns the rules of each file in order.
 func ruleFiles(t *testing.T) map[string][]rule {
 	t.Helper()
-	paths, err := filepath.Glob("rules/*.yml")
-	if err != nil {
-		t.Fatal(err)
+	paths, err := filepath.Glob("../../../dashboards/rules/*.yml")
+	if err != nil || len(paths) != 2 {
+		t.Fatalf("found rule files %v, error %v", paths, err)
 	}
 	files := map[string][]rule{}
 	for _, path := range paths {
@@ -323,7 +317,7 @@ func ruleFiles(t *testing.T) map[string][]rule {
 }
 
 // check parses an expression and returns the labels that its result may have. It
-// fails if a metric is unknown, or a label that the expression names is not there.
+// returns an error if a metric or a label does not exist.
 func (s schema) check(text string) (labelSet, error) {
 	expr, err := parser.NewParser(parser.Options{}).ParseExpr(text)
 	if err != nil {
@@ -355,13 +349,13 @@ func (s schema) of(expr parser.Expr) (labelSet, error) {
 	case *parser.Call:
 		return s.called(e)
 	}
-	return nil, fmt.Errorf("%T is not understood", expr)
+	return nil, fmt.Errorf("unsupported expression %T", expr)
 }
 
 func (s schema) selected(e *parser.VectorSelector) (labelSet, error) {
 	have, ok := s[e.Name]
 	if !ok {
-		return nil, fmt.Errorf("there is no metric %q", e.Name)
+		return nil, fmt.Errorf("unknown metric %q", e.Name)
 	}
 	for _, m := range e.LabelMatchers {
 		if m.Name != model.MetricNameLabel && !have[m.Name] {
@@ -422,8 +416,8 @@ func (s schema) combined(e *parser.BinaryExpr) (labelSet, error) {
 	return without(left, match.MatchingLabels), nil
 }
 
-// matched says whether both sides have the labels of on, or one of them those of
-// ignoring. Without either, both have to have the same labels, or nothing matches.
+// matched returns an error unless both sides have the labels of on, or one of them
+// has those of ignoring. Without either, both sides must have the same labels.
 func matched(left, right labelSet, match *parser.VectorMatching) error {
 	switch {
 	case match.On:
@@ -463,7 +457,8 @@ func (s schema) called(e *parser.Call) (labelSet, error) {
 	return have, nil
 }
 
-// absent are the labels of what is not there: those that are asked for by value.
+// absent returns the labels of the result of absent(): those with an equality
+// matcher.
 func absent(expr parser.Expr) labelSet {
 	set := labelSet{}
 	parser.Inspect(expr, func(node parser.Node, _ []parser.Node) error {
@@ -495,7 +490,7 @@ func texts(exprs parser.Expressions) []string {
 func has(have labelSet, names []string) error {
 	for _, name := range names {
 		if !have[name] {
-			return fmt.Errorf("the label %s is not among %v", name, slices.Sorted(maps.Keys(have)))
+			return fmt.Errorf("label %s is not one of %v", name, slices.Sorted(maps.Keys(have)))
 		}
 	}
 	return nil

@@ -1,4 +1,4 @@
-package cli
+package usage
 
 import (
 	"cmp"
@@ -14,12 +14,13 @@ import (
 // budgetBar is the width in cells of the bar in the column USED.
 const budgetBar = 10
 
-func usageListing() output.Listing[cache.Customer] {
+// Listing describes the columns, fields and orders of customers with their usage.
+func Listing() output.Listing[cache.Customer] {
 	return output.Listing[cache.Customer]{
 		Columns: []output.Column[cache.Customer]{
-			{Head: "NAME", Cell: func(c cache.Customer, _ output.Screen) string { return orDash(c.Name) }},
+			{Head: "NAME", Cell: func(c cache.Customer, _ output.Screen) string { return output.OrDash(c.Name) }},
 			{Head: "ID", Rank: 4, Cell: func(c cache.Customer, _ output.Screen) string { return client.CanonicalID(c.ID) }},
-			{Head: "CURRENCY", Cell: func(c cache.Customer, _ output.Screen) string { return orDash(currency(c)) }},
+			{Head: "CURRENCY", Cell: func(c cache.Customer, _ output.Screen) string { return output.OrDash(currency(c)) }},
 			{Head: "COST", Right: true, Cell: func(c cache.Customer, _ output.Screen) string { return money(cost(c)) }},
 			{Head: "BUDGET", Right: true, Rank: 1, Cell: func(c cache.Customer, _ output.Screen) string { return money(budget(c)) }},
 			{Head: "USED", Cell: usedCell, Style: usedStyle},
@@ -43,14 +44,14 @@ func usageListing() output.Listing[cache.Customer] {
 			{Name: "last_modified", Value: func(c cache.Customer) any { return modified(c) }},
 			{Name: "fetched", Value: func(c cache.Customer) any { return c.Fetched.UTC().Truncate(time.Second) }},
 		},
-		Orders: usageOrders(),
+		Orders: orders(),
 	}
 }
 
-// usageOrders returns the orders of rows. Amounts are compared within a currency
+// orders returns the orders of rows. Amounts are compared within a currency
 // only, and unknown figures come last.
-func usageOrders() map[string]func(a, b cache.Customer) int {
-	byName := nameOrder()
+func orders() map[string]func(a, b cache.Customer) int {
+	byName := NameOrder()
 	named := func(a, b cache.Customer) int { return byName(a.Customer, b.Customer) }
 	byAmount := func(amount func(cache.Customer) *float64) func(a, b cache.Customer) int {
 		return func(a, b cache.Customer) int {
@@ -97,7 +98,7 @@ func usedCell(c cache.Customer, at output.Screen) string {
 	used, text := c.Figures.BudgetUsed(), "-"
 	if used != nil {
 		text = fmt.Sprintf("%3.0f%%", *used*100)
-		if at.Width > 0 {
+		if at.Escapes {
 			text = output.Bar(*used, budgetBar) + " " + text
 		}
 	}
@@ -105,6 +106,12 @@ func usedCell(c cache.Customer, at output.Screen) string {
 		text += " over"
 	}
 	return text
+}
+
+// isOver reports whether the cost of a customer exceeds a share of its budget.
+func isOver(c cache.Customer, share float64) bool {
+	limit := budget(c)
+	return limit != nil && *cost(c) > share**limit
 }
 
 func usedStyle(c cache.Customer) output.Style {

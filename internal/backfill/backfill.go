@@ -1,14 +1,15 @@
-package cli
+// Package backfill writes the history that Prometheus would have scraped from the
+// demo, for "promtool tsdb create-blocks-from openmetrics".
+package backfill
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/azure-csp-exporter/azure_csp_exporter/collector"
 
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
@@ -16,28 +17,36 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client/simulator"
+	"github.com/azure-csp-exporter/azure_csp_exporter/collector"
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache"
 )
 
 const (
-	// backfillStep is the interval between two samples of a series.
-	backfillStep = time.Hour
-	// longestBackfill limits the output to about three million samples.
-	longestBackfill = 400 * 24 * time.Hour
-	// backfillJob is the job name in the example configuration of Prometheus.
-	backfillJob = "azure_csp"
+	// step is the interval between two samples of a series.
+	step = time.Hour
+	// longest limits the output to about three million samples.
+	longest = 400 * 24 * time.Hour
+	// job is the job name in the example configuration of Prometheus.
+	job = "azure_csp"
 )
 
-// backfillPeriod parses a duration in Prometheus' notation.
-func backfillPeriod(text string) (time.Duration, error) {
+// ParsePeriod parses the length of a history in Prometheus' notation for durations.
+func ParsePeriod(text string) (time.Duration, error) {
 	d, err := model.ParseDuration(text)
 	if err != nil {
 		return 0, fmt.Errorf("%q is not a duration such as 35d or 12h", text)
 	}
-	if period := time.Duration(d); period < backfillStep || period > longestBackfill {
+	if period := time.Duration(d); period < step || period > longest {
 		return 0, fmt.Errorf("%s is not between 1h and 400d", text)
 	}
 	return time.Duration(d), nil
+}
+
+// Write writes the history of a fleet in the period that ends now, as OpenMetrics. The
+// label instance of its series has the given value. It ends early with the error of
+// the context.
+func Write(ctx context.Context, w io.Writer, fleet []simulator.Customer, instance string, now time.Time, period time.Duration) error {
+	return newHistory(fleet, instance, now, period).write(ctx, w)
 }
 
 // history holds the samples that Prometheus would have scraped from the demo.
@@ -50,8 +59,8 @@ type history struct {
 // newHistory returns a history with a snapshot for each full hour of a period.
 func newHistory(fleet []simulator.Customer, instance string, now time.Time, period time.Duration) *history {
 	h := &history{instance: instance}
-	last := now.UTC().Truncate(backfillStep)
-	for t := last.Add(-period.Truncate(backfillStep)); !t.After(last); t = t.Add(backfillStep) {
+	last := now.UTC().Truncate(step)
+	for t := last.Add(-period.Truncate(step)); !t.After(last); t = t.Add(step) {
 		h.times = append(h.times, t)
 		h.snapshots = append(h.snapshots, snapshotAt(fleet, t))
 	}
@@ -62,7 +71,7 @@ func newHistory(fleet []simulator.Customer, instance string, now time.Time, peri
 func snapshotAt(fleet []simulator.Customer, t time.Time) cache.Snapshot {
 	var s cache.Snapshot
 	for _, simulated := range fleet {
-		c := cache.Customer{Customer: simulated.Listed(), Attempted: true, Status: cache.StatusOK}
+		c := cache.Customer{Customer: simulated.Listed(), Status: cache.StatusOK}
 		switch simulated.Answer {
 		case simulator.Usage:
 			summary := simulated.Summary(t)
@@ -74,7 +83,6 @@ func snapshotAt(fleet []simulator.Customer, t time.Time) cache.Snapshot {
 		case simulator.NotFound:
 			c.Status = cache.StatusNotFound
 		}
-		c.Success = c.Status == cache.StatusOK || c.Status == cache.StatusNoUsage
 		s.Customers = append(s.Customers, c)
 	}
 	return s
@@ -82,11 +90,11 @@ func snapshotAt(fleet []simulator.Customer, t time.Time) cache.Snapshot {
 
 // write writes the history as OpenMetrics, grouped by family and series as the
 // format requires.
-func (h *history) write(w io.Writer) error {
+func (h *history) write(ctx context.Context, w io.Writer) error {
 	buffered := bufio.NewWriter(w)
 	encoder := expfmt.NewEncoder(buffered, expfmt.NewFormat(expfmt.TypeOpenMetrics))
 	for i := range collector.Collectors(h.snapshots[0].Customers) {
-		family, err := h.family(i)
+		family, err := h.family(ctx, i)
 		if err != nil {
 			return err
 		}
@@ -103,9 +111,12 @@ func (h *history) write(w io.Writer) error {
 }
 
 // family returns the i-th family with its samples of all times.
-func (h *history) family(i int) (*dto.MetricFamily, error) {
+func (h *history) family(ctx context.Context, i int) (*dto.MetricFamily, error) {
 	var all *dto.MetricFamily
 	for n := range h.snapshots {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		registry := prometheus.NewRegistry()
 		if err := registry.Register(collector.Collectors(h.snapshots[n].Customers)[i]); err != nil {
 			return nil, err
@@ -129,11 +140,12 @@ func (h *history) family(i int) (*dto.MetricFamily, error) {
 
 // scraped adds the time and the labels that Prometheus adds to a scrape.
 func (h *history) scraped(metrics []*dto.Metric, at time.Time) {
-	job, instance, milliseconds := backfillJob, h.instance, at.UnixMilli()
-	jobName, instanceName := "job", "instance"
+	milliseconds := at.UnixMilli()
 	for _, m := range metrics {
 		m.TimestampMs = &milliseconds
-		m.Label = append(m.Label, &dto.LabelPair{Name: &instanceName, Value: &instance}, &dto.LabelPair{Name: &jobName, Value: &job})
+		m.Label = append(m.Label,
+			&dto.LabelPair{Name: new("instance"), Value: &h.instance},
+			&dto.LabelPair{Name: new("job"), Value: new(job)})
 	}
 }
 

@@ -1,0 +1,133 @@
+package dashboards
+
+// The palette. A colour has the same meaning on every dashboard. Names refer to
+// Grafana's own colours, which suit the dark and the light theme.
+const (
+	colorGood    = "green"
+	colorWarning = "yellow" // more than 80 % of a budget, or close to a failure
+	colorSerious = "orange" // a forecast over the budget, or throttling
+	colorBad     = "red"    // over budget, or failing
+
+	colorCost     = "blue"
+	colorForecast = "purple"
+	colorBudget   = "dark-red" // a limit, also of requests in flight
+	colorPrevious = "#8E8E8E"  // an earlier value, for comparison
+
+	colorNeutral = "#6ED0E0" // counts, dates and other values without a judgement
+	colorSecond  = "#B0A080" // second, third and fourth of several equal series
+	colorThird   = "#E0A8D0"
+	colorFourth  = "#4F9A94"
+)
+
+// fixedColor returns a colour option for all values.
+func fixedColor(color string) object { return object{"fixedColor": color, "mode": "fixed"} }
+
+// threshold is the value from which a colour applies.
+type threshold struct {
+	value float64
+	color string
+}
+
+// absoluteThresholds returns thresholds with a base colour for lower values.
+func absoluteThresholds(base string, thresholds ...threshold) object {
+	steps := []object{{"color": base, "value": nil}}
+	for _, t := range thresholds {
+		steps = append(steps, object{"color": t.color, "value": t.value})
+	}
+	return object{"mode": "absolute", "steps": steps}
+}
+
+// budgetThresholds returns the thresholds of the used share of a budget.
+func budgetThresholds() object {
+	return absoluteThresholds(colorGood, threshold{0.8, colorWarning}, threshold{1, colorBad})
+}
+
+// forecastThresholds returns the thresholds of the forecast share of a budget.
+func forecastThresholds() object {
+	return absoluteThresholds(colorGood, threshold{1, colorSerious})
+}
+
+// ageThresholds returns thresholds in seconds.
+func ageThresholds(warning, bad float64) object {
+	return absoluteThresholds(colorGood, threshold{warning, colorWarning}, threshold{bad, colorBad})
+}
+
+// successThresholds returns the thresholds of a metric that is 1 on success and 0
+// on failure.
+func successThresholds() object { return absoluteThresholds(colorBad, threshold{1, colorGood}) }
+
+// successMappings returns the texts for the two values of such a metric.
+func successMappings(failure, success string) []object {
+	return []object{{"type": "value", "options": object{
+		"0": object{"color": colorBad, "index": 0, "text": failure},
+		"1": object{"color": colorGood, "index": 1, "text": success},
+	}}}
+}
+
+// set sets a default of the panel's fields. The methods below are named after
+// the options in Grafana's editor.
+func (p *Panel) set(key string, value any) *Panel {
+	p.FieldConfig.Defaults[key] = value
+	return p
+}
+
+func (p *Panel) unit(unit string) *Panel            { return p.set("unit", unit) }
+func (p *Panel) decimals(n int) *Panel              { return p.set("decimals", n) }
+func (p *Panel) minZero() *Panel                    { return p.set("min", 0) }
+func (p *Panel) noValue(text string) *Panel         { return p.set("noValue", text) }
+func (p *Panel) valueMappings(list []object) *Panel { return p.set("mappings", list) }
+func (p *Panel) dataLinks(links []object) *Panel    { return p.set("links", links) }
+
+// fixedColor shows all values in one colour.
+func (p *Panel) fixedColor(color string) *Panel {
+	return p.set("color", fixedColor(color)).set("thresholds", absoluteThresholds(color))
+}
+
+// thresholds colours values by thresholds.
+func (p *Panel) thresholds(thresholds object) *Panel {
+	return p.set("color", object{"mode": "thresholds"}).set("thresholds", thresholds)
+}
+
+// money shows amounts in full. The currency is part of the series' name.
+func (p *Panel) money() *Panel { return p.unit("none").decimals(2).noValue("none") }
+
+// percent shows a ratio as percentage.
+func (p *Panel) percent() *Panel { return p.unit("percentunit").decimals(1) }
+
+func (p *Panel) override(matcher, options string, properties ...Property) *Panel {
+	p.FieldConfig.Overrides = append(p.FieldConfig.Overrides, Override{Matcher{matcher, options}, properties})
+	return p
+}
+
+// overrideByName sets properties of the field with the name.
+func (p *Panel) overrideByName(name string, properties ...Property) {
+	p.override("byName", name, properties...)
+}
+
+// overrideByQuery sets the colour and further properties of the series that the
+// query with the letter returns.
+func (p *Panel) overrideByQuery(refID, color string, properties ...Property) *Panel {
+	return p.override("byFrameRefID", refID, append([]Property{{"color", fixedColor(color)}}, properties...)...)
+}
+
+// overrideByRegexp sets the colour of the series whose whole name matches.
+func (p *Panel) overrideByRegexp(pattern, color string) *Panel {
+	return p.override("byRegexp", "/^"+pattern+"$/", Property{"color", fixedColor(color)})
+}
+
+// dailyBars shows the first query as one bar for each day. The bar is left of its
+// sample, because the sample is taken at the midnight in UTC that ends the day.
+func (p *Panel) dailyBars() *Panel {
+	p.Interval = "1d"
+	return p.overrideByQuery("A", colorCost,
+		Property{"custom.drawStyle", "bars"}, Property{"custom.barAlignment", -1}, Property{"custom.fillOpacity", 60})
+}
+
+// dashedLine returns the properties of a line that is not a measurement: a limit,
+// a forecast or an earlier period.
+func dashedLine() []Property {
+	return []Property{
+		{"custom.lineStyle", object{"dash": []int{10, 10}, "fill": "dash"}},
+		{"custom.fillOpacity", 0},
+	}
+}

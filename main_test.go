@@ -113,7 +113,7 @@ func TestHalfOpenConnections(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer conn.Close()
+		t.Cleanup(func() { _ = conn.Close() })
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second) // Half-open connections end after 10 s.
 	defer cancel()

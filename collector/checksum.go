@@ -16,7 +16,7 @@ func (c *checksum) Write(p []byte) (int, error) {
 // then returns the checksum of the text followed by another one. A CRC-32 is a
 // remainder of polynomials over GF(2): the text moves up by the length of the other
 // one, which multiplies its remainder by x^8 for each byte.
-func (c checksum) then(next checksum) checksum {
+func (c *checksum) then(next checksum) checksum {
 	return checksum{multiply(c.crc, powerOfX8(next.length)) ^ next.crc, c.length + next.length}
 }
 

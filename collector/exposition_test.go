@@ -203,7 +203,11 @@ func TestExpositionByName(t *testing.T) {
 	cachetest.Scrape(t, c)
 	rendered, reference := collector.NewExposition(c, live(), handlerOpts), asPromhttp(c)
 	for _, names := range [][]string{
-		{"azure_csp_customer_budget"}, {"azure_csp_up", "azure_csp_customer_info"}, {"zz_started_timestamp_seconds"}, {"nothing"}, {""},
+		{"azure_csp_customer_budget"},
+		{"azure_csp_up", "azure_csp_customer_info"},
+		{"zz_started_timestamp_seconds"},
+		{"nothing"},
+		{""},
 		{"azure_csp_customers", "azure_csp_customer_total_cost", "azure_csp_customer_total_cost"},
 	} {
 		query := "?" + url.Values{"name[]": names}.Encode()
@@ -373,12 +377,16 @@ func stateCount(text, state string) int {
 // stall starts a scrape over loopback that reads its status and then nothing.
 func stall(t *testing.T, server *httptest.Server) {
 	t.Helper()
-	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
+	address, err := net.ResolveTCPAddr("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.DialTCP("tcp", nil, address)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	if err := conn.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
+	if err := conn.SetReadBuffer(4 << 10); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: slow\r\n\r\n"); err != nil {

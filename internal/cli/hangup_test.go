@@ -2,7 +2,6 @@ package cli_test
 
 import (
 	"io"
-	"net"
 	"os"
 	"strings"
 	"syscall"
@@ -95,19 +94,8 @@ func TestHangupRefreshes(t *testing.T) {
 
 // SIGTERM cuts off a reader that stalls, and is a success all the same.
 func TestStopWithAReaderThatStalls(t *testing.T) {
-	sim := simulator.New(simulator.Config{Customers: clitest.Billed(3000)})
-	exporter := clitest.Start(t, simulated(t, sim, "serve", "--api.concurrency=64")...)
-	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(exporter.URL, "http://"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	if err := conn.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.WriteString(conn, "GET /metrics HTTP/1.1\r\nHost: slow\r\nX-Prometheus-Scrape-Timeout-Seconds: 60\r\n\r\n"); err != nil {
-		t.Fatal(err)
-	}
+	exporter := clitest.Start(t, simulated(t, wordy(), "serve")...)
+	conn := dialScrape(t, exporter)
 	if _, err := io.ReadFull(conn, make([]byte, 16)); err != nil {
 		t.Fatal(err)
 	}

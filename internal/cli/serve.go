@@ -80,8 +80,8 @@ func (f *exporterFlags) define(to flagger, d defaults) {
 	f.web = kingpinflag.AddFlags(to, d.listenAddress)
 	define(to, "web.telemetry-path", "Path of the metrics endpoint.", &f.telemetryPath, telemetryPath).Default("/metrics")
 	define(to, "web.timeout-offset", "Duration subtracted from the scrape timeout that Prometheus sends.", &f.offset, duration(0)).Default("500ms")
-	define(to, "web.max-requests", "Maximum number of scrapes whose responses are written at once; a further one waits until its deadline, and then gets status 503.", &f.maxRequests, positive).Default("40")
-	define(to, "web.max-connections", "Maximum number of connections; a new one takes the place of the oldest without a request. At most half of the files that the process may open.", &f.maxConnections, positive).Default("512")
+	define(to, "web.max-requests", "Maximum number of responses to scrapes in progress; further scrapes wait until their deadline, and then get status 503.", &f.maxRequests, positive).Default("40")
+	define(to, "web.max-connections", "Maximum number of connections, at most half of the open file limit; a new one replaces the oldest without a request.", &f.maxConnections, positive).Default("512")
 	to.Flag("web.disable-exporter-metrics", "Exclude metrics about the exporter itself (go_*, process_*, promhttp_*).").BoolVar(&f.bare)
 	to.Flag("web.enable-pprof", "Serve profiles under /debug/pprof/.").BoolVar(&f.pprof)
 }

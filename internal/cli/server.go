@@ -174,8 +174,7 @@ func (l scrapeLog) Println(v ...any) {
 	text := strings.TrimSpace(fmt.Sprintln(v...))
 	for _, part := range v {
 		err, _ := part.(error)
-		var gathering prometheus.MultiError
-		if errors.As(err, &gathering) {
+		if gathering, ok := errors.AsType[prometheus.MultiError](err); ok {
 			_ = level.Error(l.logger).Log("msg", "gathering metrics failed", "errors", len(gathering), "first", gathering[0])
 			return
 		}

@@ -224,19 +224,33 @@ func TestMaxRequests(t *testing.T) {
 // loss of what is on its way, after the test has done something meanwhile.
 func hangUp(t *testing.T, exporter *clitest.Program, meanwhile func(net.Conn)) {
 	t.Helper()
-	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(exporter.URL, "http://"))
+	conn := dialScrape(t, exporter)
+	meanwhile(conn)
+	if err := errors.Join(conn.SetLinger(0), conn.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// dialScrape sends a scrape with a timeout of a minute over a connection that buffers
+// little until the test ends.
+func dialScrape(t *testing.T, exporter *clitest.Program) *net.TCPConn {
+	t.Helper()
+	address, err := net.ResolveTCPAddr("tcp", strings.TrimPrefix(exporter.URL, "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
-	tcp := conn.(*net.TCPConn)
-	if err := errors.Join(tcp.SetLinger(0), tcp.SetReadBuffer(4<<10)); err != nil {
+	conn, err := net.DialTCP("tcp", nil, address)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := io.WriteString(conn, "GET /metrics HTTP/1.1\r\nHost: gone\r\nX-Prometheus-Scrape-Timeout-Seconds: 60\r\n\r\n"); err != nil {
+	t.Cleanup(func() { _ = conn.Close() })
+	if err := conn.SetReadBuffer(4 << 10); err != nil {
 		t.Fatal(err)
 	}
-	meanwhile(conn)
+	if _, err := io.WriteString(conn, "GET /metrics HTTP/1.1\r\nHost: some\r\nX-Prometheus-Scrape-Timeout-Seconds: 60\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	return conn
 }
 
 // checkHungUp waits for the one line about a client that hung up, and fails the test if
@@ -251,10 +265,19 @@ func checkHungUp(t *testing.T, exporter *clitest.Program) {
 	}
 }
 
+// wordy returns a simulator whose customers are few and have names of 20 KB, so that a
+// connection cannot buffer the metrics.
+func wordy() *simulator.Simulator {
+	customers := clitest.Billed(60)
+	for i := range customers {
+		customers[i].Name = strings.Repeat("x", 20_000)
+	}
+	return simulator.New(simulator.Config{Customers: customers})
+}
+
 // A client that hangs up in the middle of a response is worth one line at debug.
 func TestClientHangsUp(t *testing.T) {
-	sim := simulator.New(simulator.Config{Customers: clitest.Billed(1000)})
-	exporter := clitest.Start(t, simulated(t, sim, "serve", "--log.level=debug")...)
+	exporter := clitest.Start(t, simulated(t, wordy(), "serve", "--log.level=debug")...)
 	hangUp(t, exporter, func(conn net.Conn) {
 		if _, err := io.ReadFull(conn, make([]byte, 16)); err != nil {
 			t.Error(err)

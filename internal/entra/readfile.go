@@ -92,17 +92,17 @@ func readBounded(path string) (content []byte, modified time.Time, err error) {
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	file, err := os.Open(path) //nolint:gosec // It is the file that the user names.
+	file, err := os.Open(path)
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // It was only read.
 	content, err = io.ReadAll(io.LimitReader(file, maxFile+1))
 	switch {
 	case err != nil:
 		return nil, time.Time{}, err
 	case len(content) > maxFile:
-		return nil, time.Time{}, fmt.Errorf("%s is larger than %d KiB", path, maxFile>>10)
+		return nil, time.Time{}, fmt.Errorf("%s holds more than %d KiB", path, maxFile>>10)
 	}
 	return content, info.ModTime(), nil
 }

@@ -50,7 +50,7 @@ func TestFileThatHangs(t *testing.T) {
 // A file that never ends is an error.
 func TestFileThatNeverEnds(t *testing.T) {
 	_, _, err := entra.ReadSecret("/dev/zero")
-	if want := "/dev/zero is larger than 64 KiB"; err == nil || err.Error() != want {
+	if want := "/dev/zero holds more than 64 KiB"; err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
 }

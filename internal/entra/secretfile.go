@@ -31,7 +31,10 @@ func ReadSecret(file string) (string, time.Time, error) {
 // modification time.
 func readText(file string) ([]byte, time.Time, error) {
 	content, modified, err := readFile(file)
-	return decodeText(content), modified, err
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	return decodeText(content), modified, nil
 }
 
 // decodeText returns a text in UTF-8 without a byte order mark. UTF-16, which Windows

@@ -14,5 +14,5 @@ func openFileLimit() (int, bool) {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		return 0, false
 	}
-	return int(min(uint64(limit.Cur), math.MaxInt32)), true //nolint:gosec,unconvert // It is signed on some systems.
+	return int(min(uint64(limit.Cur), math.MaxInt32)), true //nolint:unconvert // It is signed on some systems.
 }

@@ -104,7 +104,7 @@ func TestReadersOverLoopback(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	t.Cleanup(func() { _ = conn.Close() })
 	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: slow\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
@@ -116,11 +116,12 @@ func TestReadersOverLoopback(t *testing.T) {
 	case <-ctx.Done():
 		t.Fatal("the response to the reader that stalls does not end")
 	}
-	body, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	stalled, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n, err := io.Copy(io.Discard, body.Body); err == nil {
+	defer stalled.Body.Close()
+	if n, err := io.Copy(io.Discard, stalled.Body); err == nil {
 		t.Errorf("the response to the reader that stalls looks whole, with %d bytes", n)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL, nil)

@@ -16,8 +16,11 @@ func Get(t *testing.T, server *http.Server, path string) net.Conn {
 	listener := &listener{make(chan net.Conn, 1), make(chan struct{})}
 	reader, conn := net.Pipe()
 	listener.conns <- conn
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(listener) }()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = server.Serve(listener) // Close makes it return an error.
+	}()
 	t.Cleanup(func() {
 		_ = reader.Close()
 		_ = server.Close()

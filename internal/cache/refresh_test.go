@@ -3,10 +3,10 @@ package cache_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -209,7 +209,7 @@ func TestFailureAtThePeriodsEnd(t *testing.T) {
 func TestSpellingChangesDuringAFetch(t *testing.T) {
 	source := cachetest.New(0)
 	for i := range 50 {
-		source.Customers = append(source.Customers, client.Customer{ID: "ABC", Name: fmt.Sprint(i)}, client.Customer{ID: "abc", Name: fmt.Sprint(i)})
+		source.Customers = append(source.Customers, client.Customer{ID: "ABC", Name: strconv.Itoa(i)}, client.Customer{ID: "abc", Name: strconv.Itoa(i)})
 	}
 	source.Paged = true
 	c, _ := cachetest.NewCache(t, source)
@@ -229,7 +229,7 @@ type panics struct {
 func (p panics) UsageSummary(ctx context.Context, id string) (client.UsageSummary, error) {
 	if id == p.usageOf {
 		var none []int
-		_ = none[len(id)]
+		_ = none[len(id)] //nolint:gosec // It panics.
 	}
 	return p.Source.UsageSummary(ctx, id)
 }

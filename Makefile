@@ -114,7 +114,12 @@ tidy: ## Check that the modules list what they need.
 
 .PHONY: image
 image: ## Build the container image.
-	docker build -t azure_csp_exporter .
+	docker build -t azure_csp_exporter \
+		--build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) --build-arg BRANCH=$(BRANCH) .
+
+.PHONY: image-check
+image-check: ## Build the image with buildah, without a registry, and run the demo from it.
+	.ci/check-image
 
 .PHONY: stack-check
 stack-check: ## Start the stack on other ports, check it and stop it.

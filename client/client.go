@@ -72,19 +72,24 @@ type Config struct {
 
 // Client calls Partner Center for one partner. Create it with [New].
 type Client struct {
-	base      *url.URL
-	agent     string
-	timeout   time.Duration
-	throttle  *throttle.Throttle
-	clockSkew clockSkew
-	http      *http.Client // of the API
-	source    *entra.Source
-	odd       oddFields
+	base        *url.URL
+	agent       string
+	timeout     time.Duration
+	concurrency int // as configured, or its default
+	throttle    *throttle.Throttle
+	clockSkew   clockSkew
+	http        *http.Client // of the API
+	source      *entra.Source
+	odd         oddFields
 }
 
-// New returns a client. It reads the refresh token and sends no request. It
-// fails if an address cannot be read, or as [Config.CheckFiles] does.
+// New returns a client. It reads the refresh token and sends no request. It fails with
+// a [*ConfigError] if the cloud, its scope, the tenant or the client id is empty, with
+// another error if an address cannot be read, or as [Config.CheckFiles] does.
 func New(cfg Config) (*Client, error) {
+	if err := cfg.checkRequired(); err != nil {
+		return nil, err
+	}
 	base, err := ParseBaseURL(cfg.Cloud.APIURL)
 	if err != nil {
 		return nil, fmt.Errorf("API address: %w", err)
@@ -97,11 +102,12 @@ func New(cfg Config) (*Client, error) {
 	}
 	cfg = cfg.withDefaults()
 	c := &Client{
-		base:     base,
-		agent:    cfg.UserAgent,
-		timeout:  cfg.Timeout,
-		odd:      oddFields{logger: cfg.Logger, counts: map[string]int{}},
-		throttle: throttle.New(cfg.Concurrency, func(closed bool, wait time.Duration) { logThrottling(cfg.Logger, closed, wait) }),
+		base:        base,
+		agent:       cfg.UserAgent,
+		timeout:     cfg.Timeout,
+		concurrency: cfg.Concurrency,
+		odd:         oddFields{logger: cfg.Logger, counts: map[string]int{}},
+		throttle:    throttle.New(cfg.Concurrency, func(closed bool, wait time.Duration) { logThrottling(cfg.Logger, closed, wait) }),
 	}
 	observed := &observer{base: cfg.Transport, clockSkew: &c.clockSkew, trace: cfg.Trace, logger: cfg.Logger}
 	c.source, err = entra.NewSource(cfg.authority(observed), cfg.RefreshTokenFile, cfg.BootstrapRefreshTokenFile, cfg.Logger)

@@ -14,7 +14,8 @@ import (
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/entra"
 )
 
-// ConfigError is a file of a [Config] that cannot be worked with.
+// ConfigError is a field of a [Config] that is empty, or names a file that cannot be
+// used.
 type ConfigError struct {
 	// Field is the name of the field of [Config] that is to be mended.
 	Field string
@@ -27,6 +28,24 @@ func (e *ConfigError) Error() string { return (&entra.FileError{Field: e.Field, 
 
 // Unwrap returns the cause.
 func (e *ConfigError) Unwrap() error { return e.Err }
+
+// checkRequired rejects an empty field that every request to the authority needs. The
+// authority would only state that the request is wrong.
+func (cfg Config) checkRequired() error {
+	if cfg.Cloud == (Cloud{}) {
+		return &ConfigError{"Cloud", errors.New("it is empty: set one that CloudByName returns")}
+	}
+	for _, required := range []struct{ field, value, hint string }{
+		{"Cloud.Scope", cfg.Cloud.Scope, "it is empty: set that of a cloud that CloudByName returns"},
+		{"TenantID", cfg.TenantID, "it is empty: set the partner's Entra tenant, a GUID or a domain"},
+		{"ClientID", cfg.ClientID, "it is empty: set the application (client) id of the app registration"},
+	} {
+		if required.value == "" {
+			return &ConfigError{required.field, errors.New(required.hint)}
+		}
+	}
+	return nil
+}
 
 // SecretFile is a file of a [Config] that holds a credential.
 type SecretFile struct {

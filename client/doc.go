@@ -19,7 +19,11 @@
 //	if err != nil {
 //		return err
 //	}
-//	customers, err := c.Customers(ctx)
+//	for one, err := range c.Summaries(ctx) {
+//		if err == nil {
+//			fmt.Println(one.Customer.Name, one.Summary.TotalCost, one.Summary.Currency)
+//		}
+//	}
 //
 // [SignIn] gets that first refresh token: it shows the user where to sign in and
 // with which code, and waits until that is done.

@@ -213,6 +213,10 @@ func TestNewRefusesConfig(t *testing.T) {
 		change func(*client.Config)
 		want   string
 	}{
+		"no cloud":               {func(cfg *client.Config) { cfg.Cloud = client.Cloud{} }, `Cloud: it is empty: set one that CloudByName returns`},
+		"no scope":               {func(cfg *client.Config) { cfg.Cloud.Scope = "" }, `Cloud.Scope: it is empty: set that of a cloud that CloudByName returns`},
+		"no tenant":              {func(cfg *client.Config) { cfg.TenantID = "" }, `TenantID: it is empty: set the partner's Entra tenant, a GUID or a domain`},
+		"no client id":           {func(cfg *client.Config) { cfg.ClientID = "" }, `ClientID: it is empty: set the application (client) id of the app registration`},
 		"no API":                 {func(cfg *client.Config) { cfg.Cloud.APIURL = "" }, `API address: "" is not of the form https://host`},
 		"no scheme":              {func(cfg *client.Config) { cfg.Cloud.APIURL = "api.example" }, `API address: "api.example" is not of the form https://host`},
 		"other scheme":           {func(cfg *client.Config) { cfg.Cloud.APIURL = "ftp://api.example" }, `API address: "ftp://api.example" is not of the form https://host`},

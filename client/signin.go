@@ -39,6 +39,9 @@ type DeviceCode struct {
 // expires or the context ends, and with another error if an address or a file is
 // wrong. The file is then as it was before.
 func SignIn(ctx context.Context, cfg Config, show func(DeviceCode)) error {
+	if err := cfg.checkRequired(); err != nil {
+		return err
+	}
 	if _, err := ParseBaseURL(cfg.Cloud.LoginURL); err != nil {
 		return fmt.Errorf("login address: %w", err)
 	}

@@ -287,6 +287,16 @@ func TestSignInShowsPrintable(t *testing.T) {
 	})
 }
 
+// An authority would only state that the request is wrong.
+func TestSignInRefusesEmptyFields(t *testing.T) {
+	cfg := newServer(t).config()
+	cfg.TenantID = ""
+	err := client.SignIn(t.Context(), cfg, func(client.DeviceCode) { t.Error("the user is prompted") })
+	if want := "TenantID: it is empty: set the partner's Entra tenant, a GUID or a domain"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
 // Whoever gives up need not wait for an interval or an answer.
 func TestSignInEndsWithContext(t *testing.T) {
 	for name, poll := range map[string]http.HandlerFunc{"between polls": pending, "during a poll": hang} {

@@ -142,6 +142,33 @@ func (c *Cache) Refresh(ctx context.Context) {
 	}
 }
 
+// Renew starts a refresh that lists the customers and fetches those again whose last
+// fetch failed, whatever delay the failures impose. It waits for the refresh in progress
+// first, and starts none if the context ends before that.
+func (c *Cache) Renew(ctx context.Context) {
+	c.mu.Lock()
+	running := c.running
+	c.mu.Unlock()
+	if running != nil {
+		select {
+		case <-running:
+		case <-ctx.Done():
+			return
+		}
+	}
+	c.expire(time.Now())
+	c.join()
+}
+
+// expire makes the list of customers and every failed customer due.
+func (c *Cache) expire(now time.Time) {
+	c.list.expire(now)
+	c.entries.expire(now)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.heldUntil = time.Time{}
+}
+
 // Ready reports whether every customer has been fetched once. It stays true whatever
 // fails later.
 func (c *Cache) Ready() bool {

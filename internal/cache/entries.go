@@ -151,6 +151,18 @@ func (t *entries) skip(e *entry, err error) {
 	t.changed()
 }
 
+// expire makes every customer due whose last attempt failed.
+func (t *entries) expire(now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, e := range t.byID {
+		if e.err != nil {
+			e.retryAt = now
+		}
+	}
+	t.changed()
+}
+
 // revalidatable returns how many stale entries usage records can spare a request.
 // Entries that were fetched since a refresh began are not counted.
 func (t *entries) revalidatable(began, now time.Time) int {

@@ -142,6 +142,8 @@ func newApplication(stdout, stderr io.Writer) (*kingpin.Application, *logFlags, 
 		"serve":     newServe(app.Command("serve", "Serve the metrics. This is the default command.").Default()),
 		"customers": newCustomers(app.Command("customers", "List the customers.")),
 		"usage":     newUsage(app.Command("usage", "Print the usage of all or the given customers in the current billing period.")),
+
+		"healthcheck": newHealthcheck(app.Command("healthcheck", "Fail unless a URL responds with status 200.").Hidden()),
 	}
 }
 

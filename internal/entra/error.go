@@ -1,6 +1,7 @@
 package entra
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -92,8 +93,8 @@ var fields = map[string]string{
 	"BootstrapRefreshTokenFile": "bootstrap refresh token file",
 }
 
-// Error names the file's setting in words.
-func (e *FileError) Error() string { return fields[e.Field] + ": " + e.Err.Error() }
+// Error names the file's setting in words, if there are any.
+func (e *FileError) Error() string { return cmp.Or(fields[e.Field], e.Field) + ": " + e.Err.Error() }
 
 // Unwrap returns the cause.
 func (e *FileError) Unwrap() error { return e.Err }

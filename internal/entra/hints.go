@@ -11,9 +11,9 @@ const (
 	renewSecret  = "create a new client secret in the app registration and write it to the client secret file"
 	register     = "upload the certificate to the app registration, or name the one that is registered there"
 	grantConsent = "let an administrator consent to the application's permission on Microsoft Partner Center"
-	trustDevice  = "Conditional Access blocks the device of the sign-in: sign in on one that it trusts, or exempt the user"
+	trustDevice  = "Conditional Access blocks the device of the sign-in: " + HintLogin + " and sign in on a device that it trusts, or exempt the user"
 	rightTenant  = "the authority does not know the tenant: check tenant and cloud"
-	rightUser    = "the user is not of this tenant: sign in as a user of the partner's own tenant"
+	rightUser    = "the user is not of this tenant: " + HintLogin + " and sign in as a user of the partner's own tenant"
 	declareAPI   = "add the permission on Microsoft Partner Center to the app registration, and let an administrator consent to it"
 	newCode      = "run azure_csp_exporter login again, and enter the new code before it expires"
 )
@@ -51,7 +51,7 @@ var hintsByCode = map[string]string{
 	"AADSTS900023":  rightTenant,
 	"AADSTS50020":   rightUser,
 	"AADSTS50034":   rightUser,
-	"AADSTS50057":   "the user's account is disabled: enable it, or sign in as another partner user",
+	"AADSTS50057":   "the user's account is disabled: enable it, or " + HintLogin + " and sign in as another partner user",
 	"AADSTS50105":   "the application is open to assigned users only: assign the user who signs in to it",
 	"AADSTS65004":   "the user declined to consent: run azure_csp_exporter login again and accept, or " + grantConsent,
 	"AADSTS65005":   declareAPI,

@@ -87,7 +87,7 @@ func TestReadSecretRejects(t *testing.T) {
 		inUTF16(binary.LittleEndian, "\ufeff\"fake-token\""):   quoted,
 		inUTF16(binary.LittleEndian, "\ufefffake-\r\ntoken"):   lines,
 		inUTF16(binary.LittleEndian, "\ufefffake-token") + "x": other,
-		strings.Repeat("x", 64<<10+1):                          "is larger than 64 KiB",
+		strings.Repeat("x", 64<<10+1):                          "holds more than 64 KiB",
 	} {
 		file := fileWith(t, content)
 		got, _, err := ReadSecret(file)

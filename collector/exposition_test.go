@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -30,6 +29,7 @@ import (
 	"github.com/azure-csp-exporter/azure_csp_exporter/collector"
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache"
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache/cachetest"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/weblimit/weblimittest"
 )
 
 // Everything that a scraper may ask for.
@@ -374,37 +374,22 @@ func stateCount(text, state string) int {
 	return count
 }
 
-// stall starts a scrape over loopback that reads its status and then nothing.
-func stall(t *testing.T, server *httptest.Server) {
-	t.Helper()
-	address, err := net.ResolveTCPAddr("tcp", server.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
+// wordy returns a source of few customers with names of 10 KB, so that a connection
+// cannot buffer the metrics.
+func wordy() *cachetest.Source {
+	source := large(100)
+	for i := range source.Customers {
+		source.Customers[i].Name = strings.Repeat("x", 10_000)
 	}
-	conn, err := net.DialTCP("tcp", nil, address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	if err := conn.SetReadBuffer(4 << 10); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: slow\r\n\r\n"); err != nil {
-		t.Fatal(err)
-	}
-	status, err := bufio.NewReaderSize(conn, 16).ReadString('\n')
-	if err != nil || status != "HTTP/1.1 200 OK\r\n" {
-		t.Fatalf("%q, %v", status, err)
-	}
+	return source
 }
 
 // A scraper that reads nothing holds up neither the other scrapers nor a refresh.
 func TestSlowReader(t *testing.T) {
-	source := large(5_000)
-	c := warm(t, source)
+	c := warm(t, wordy())
 	server := httptest.NewServer(rendered(c))
 	t.Cleanup(server.Close)
-	stall(t, server)
+	weblimittest.Stall(t, server.URL)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	for range 3 {
@@ -418,19 +403,18 @@ func TestSlowReader(t *testing.T) {
 	}
 }
 
-// Readers that stall hold few versions of the figures, and those compressed: a text of
+// Readers that stall hold few versions of the figures, and those compressed: the text of
 // one version is more than 6 MB.
 func TestReadersThatStallHoldLittle(t *testing.T) {
-	const customers, readers = 5_000, 12
-	source := large(customers)
-	c := cache.New(source, cache.Config{Concurrency: 1, TTL: 0, MaxAge: 24 * time.Hour})
+	const readers = 12
+	c := cache.New(wordy(), cache.Config{Concurrency: 1, TTL: 0, MaxAge: 24 * time.Hour})
 	t.Cleanup(c.Close)
 	server := httptest.NewServer(rendered(c))
 	t.Cleanup(server.Close)
 	get(t.Context(), t, server.URL)
 	before := inUse()
 	for range readers {
-		stall(t, server) // With a TTL of zero, each one starts a refresh and gets its figures.
+		weblimittest.Stall(t, server.URL) // With a TTL of zero, each one starts a refresh and gets its figures.
 	}
 	if got := inUse() - before; got > 6<<20 {
 		t.Errorf("%d readers that stall hold %d bytes, want 6 MiB at most", readers, got)

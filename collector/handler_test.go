@@ -14,6 +14,7 @@ import (
 	"github.com/azure-csp-exporter/azure_csp_exporter/collector"
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cache/cachetest"
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/weblimit"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/weblimit/weblimittest"
 )
 
 // answer is what the handler lets answer in these tests.
@@ -182,12 +183,12 @@ func TestManyScrapesWaitForARefresh(t *testing.T) {
 // Readers that stall hold their slots only until the limit of writes: a scrape that
 // waits meanwhile gets its response.
 func TestScrapeBesideReadersThatStall(t *testing.T) {
-	c := warm(t, large(5_000))
+	c := warm(t, wordy())
 	handler := collector.NewHandler(c, collector.NewExposition(c, liveRegistry(), handlerOpts), collector.HandlerConfig{MaxRequests: 3})
 	server := httptest.NewServer(weblimit.Writes(handler, weblimit.WriteTimes{Stalled: 500 * time.Millisecond, Whole: time.Minute}))
 	t.Cleanup(server.Close)
 	for range 3 {
-		stall(t, server)
+		weblimittest.Stall(t, server.URL)
 	}
 	began := time.Now()
 	if size, status := get(t.Context(), t, server.URL); size == 0 || status != http.StatusOK {

@@ -1,7 +1,6 @@
 package cli_test
 
 import (
-	"io"
 	"os"
 	"strings"
 	"syscall"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client/simulator"
 	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cli/clitest"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/weblimit/weblimittest"
 )
 
 // fileOf returns the value of a flag that names a file.
@@ -95,10 +95,7 @@ func TestHangupRefreshes(t *testing.T) {
 // SIGTERM cuts off a reader that stalls, and is a success all the same.
 func TestStopWithAReaderThatStalls(t *testing.T) {
 	exporter := clitest.Start(t, simulated(t, wordy(), "serve")...)
-	conn := dialScrape(t, exporter)
-	if _, err := io.ReadFull(conn, make([]byte, 16)); err != nil {
-		t.Fatal(err)
-	}
+	weblimittest.Stall(t, exporter.URL)
 	exporter.Stop()
 	if log := exporter.Stderr.String(); !strings.Contains(log, `msg="closing connections whose responses are not read to their end"`) {
 		t.Errorf("The log is\n%s", log)

@@ -25,6 +25,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client/simulator"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/weblimit/weblimittest"
 )
 
 // serveFleet runs the exporter on a simulator with a few customers.
@@ -220,37 +221,12 @@ func TestMaxRequests(t *testing.T) {
 	}
 }
 
-// hangUp sends a scrape with a timeout of a minute and closes the connection, with the
-// loss of what is on its way, after the test has done something meanwhile.
-func hangUp(t *testing.T, exporter *clitest.Program, meanwhile func(net.Conn)) {
+// hangUp closes the connection of a scrape, with the loss of what is on its way.
+func hangUp(t *testing.T, conn *net.TCPConn) {
 	t.Helper()
-	conn := dialScrape(t, exporter)
-	meanwhile(conn)
 	if err := errors.Join(conn.SetLinger(0), conn.Close()); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// dialScrape sends a scrape with a timeout of a minute over a connection that buffers
-// little until the test ends.
-func dialScrape(t *testing.T, exporter *clitest.Program) *net.TCPConn {
-	t.Helper()
-	address, err := net.ResolveTCPAddr("tcp", strings.TrimPrefix(exporter.URL, "http://"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := net.DialTCP("tcp", nil, address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	if err := conn.SetReadBuffer(4 << 10); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.WriteString(conn, "GET /metrics HTTP/1.1\r\nHost: some\r\nX-Prometheus-Scrape-Timeout-Seconds: 60\r\n\r\n"); err != nil {
-		t.Fatal(err)
-	}
-	return conn
 }
 
 // checkHungUp waits for the one line about a client that hung up, and fails the test if
@@ -278,11 +254,7 @@ func wordy() *simulator.Simulator {
 // A client that hangs up in the middle of a response is worth one line at debug.
 func TestClientHangsUp(t *testing.T) {
 	exporter := clitest.Start(t, simulated(t, wordy(), "serve", "--log.level=debug")...)
-	hangUp(t, exporter, func(conn net.Conn) {
-		if _, err := io.ReadFull(conn, make([]byte, 16)); err != nil {
-			t.Error(err)
-		}
-	})
+	hangUp(t, weblimittest.Stall(t, exporter.URL))
 	checkHungUp(t, exporter)
 }
 
@@ -295,7 +267,7 @@ func TestClientHangsUpWhileItWaits(t *testing.T) {
 		<-r.Context().Done()
 	}), "serve", "--log.level=debug")...)
 	<-asked
-	hangUp(t, exporter, func(net.Conn) {})
+	hangUp(t, weblimittest.Dial(t, exporter.URL))
 	checkHungUp(t, exporter)
 }
 

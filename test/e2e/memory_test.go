@@ -4,12 +4,15 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -72,6 +75,33 @@ func BenchmarkMemoryByName(b *testing.B) {
 	}
 }
 
+// BenchmarkMemorySlowReaders prints how many times its idle memory the program has with
+// 36 readers that stall, each of which began with figures of its own.
+func BenchmarkMemorySlowReaders(b *testing.B) {
+	for b.Loop() {
+		address, pid := serveCustomers(b, 10_000, "--cache.ttl=1s")
+		idle := resident(b, pid, "VmRSS")
+		for range 36 {
+			conn, err := (&net.Dialer{}).DialContext(b.Context(), "tcp", strings.TrimPrefix(address, "http://"))
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer conn.Close()
+			if _, err := io.WriteString(conn, "GET /metrics HTTP/1.1\r\nHost: slow\r\n\r\n"); err != nil {
+				b.Fatal(err)
+			}
+			if _, err := io.ReadFull(conn, make([]byte, 16)); err != nil {
+				b.Fatal(err)
+			}
+			fetch(b, address+"/metrics", openMetrics, "gzip")
+		}
+		slow := resident(b, pid, "VmRSS")
+		b.ReportMetric(idle, "MB-idle")
+		b.ReportMetric(slow, "MB-with-36-readers")
+		b.ReportMetric(slow/idle, "times-the-idle-memory")
+	}
+}
+
 // scrapeByName sends so many scrapes at once.
 func scrapeByName(b *testing.B, address string, n int) {
 	b.Helper()
@@ -91,11 +121,11 @@ func scrapeByName(b *testing.B, address string, n int) {
 
 // serveCustomers starts the program with customers who all have figures, until the
 // benchmark ends, and scrapes it for a while as Prometheus does.
-func serveCustomers(b *testing.B, customers int) (address string, pid int) {
+func serveCustomers(b *testing.B, customers int, flags ...string) (address string, pid int) {
 	b.Helper()
 	sim := simulator.New(simulator.Config{Customers: clitest.Billed(customers), PublicClient: true})
 	args := flagsFor(b, sim, filepath.Join(b.TempDir(), "token"))
-	cmd := program(b.Context(), append(args, "--api.concurrency=64")...)
+	cmd := program(b.Context(), slices.Concat(args, []string{"--api.concurrency=64"}, flags)...)
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		b.Fatal(err)

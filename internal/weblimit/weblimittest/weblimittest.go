@@ -1,11 +1,12 @@
-// Package weblimittest serves HTTP over connections in memory, whose reader sets the
-// pace, so that a test of a slow reader runs in a bubble of testing/synctest.
+// Package weblimittest has the slow readers of tests: of a server over a connection in
+// memory, for a bubble of testing/synctest, and of one over loopback.
 package weblimittest
 
 import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 )
 
@@ -30,6 +31,40 @@ func Get(t *testing.T, server *http.Server, path string) net.Conn {
 		t.Fatal(err)
 	}
 	return reader
+}
+
+// Dial sends a GET request for metrics with a timeout of a minute to the address of a
+// server, over a connection that buffers little and lasts until the test ends.
+func Dial(t *testing.T, address string) *net.TCPConn {
+	t.Helper()
+	resolved, err := net.ResolveTCPAddr("tcp", strings.TrimPrefix(address, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.DialTCP("tcp", nil, resolved)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if err := conn.SetReadBuffer(4 << 10); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, "GET /metrics HTTP/1.1\r\nHost: slow\r\nX-Prometheus-Scrape-Timeout-Seconds: 60\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+// Stall is as Dial, and reads the beginning of the response and nothing more, so that
+// its writing has begun.
+func Stall(t *testing.T, address string) *net.TCPConn {
+	t.Helper()
+	conn := Dial(t, address)
+	beginning := make([]byte, len("HTTP/1.1 200 OK"))
+	if _, err := io.ReadFull(conn, beginning); err != nil || string(beginning) != "HTTP/1.1 200 OK" {
+		t.Fatalf("the response begins with %q, %v", beginning, err)
+	}
+	return conn
 }
 
 // listener is a listener of connections in memory.

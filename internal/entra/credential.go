@@ -46,7 +46,7 @@ func (c Credential) Check() error {
 	if c.Secret != nil {
 		return c.checkSecret()
 	}
-	_, err := c.read(context.Background())
+	_, err := c.readFiles()
 	return err
 }
 
@@ -64,10 +64,8 @@ type identity struct {
 	certificate *certificate
 }
 
-func (c Credential) read(ctx context.Context) (identity, error) {
+func (c Credential) readFiles() (identity, error) {
 	switch {
-	case c.Secret != nil:
-		return c.callSecret(ctx)
 	case c.CertificateFile != "" && c.SecretFile != "":
 		return identity{}, &FileError{"CertificateFile", fmt.Errorf("%s is given together with the client secret file %s: leave one of them out", c.CertificateFile, c.SecretFile)}
 	case c.CertificateFile != "":
@@ -85,7 +83,11 @@ func (c Credential) read(ctx context.Context) (identity, error) {
 	return identity{secret: secret}, nil
 }
 
-func (c Credential) callSecret(ctx context.Context) (identity, error) {
+// read returns what authenticates the application now.
+func (c Credential) read(ctx context.Context) (identity, error) {
+	if c.Secret == nil {
+		return c.readFiles()
+	}
 	secret, err := c.Secret(ctx)
 	if err == nil {
 		secret, err = decodeSecret([]byte(secret))

@@ -136,10 +136,15 @@ func (c *conn) readCredential(ctx context.Context) (identity, error) {
 	if err != nil {
 		return identity{}, err
 	}
+	c.noteExpiry(id)
+	return id, nil
+}
+
+// noteExpiry records when the certificate that was read last expires.
+func (c *conn) noteExpiry(id identity) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.expires = id.expires()
-	return id, nil
 }
 
 // lastProof returns the secret or assertion that was sent last.

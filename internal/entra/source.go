@@ -84,10 +84,11 @@ func (s *Source) inspectCertificate() error {
 	if s.conn.Credential.Secret != nil {
 		return nil // It is first called by an exchange.
 	}
-	id, err := s.conn.readCredential(context.Background())
+	id, err := s.conn.Credential.readFiles()
 	if err != nil || id.certificate == nil {
 		return err
 	}
+	s.conn.noteExpiry(id)
 	if err := id.certificate.check(time.Now()); err != nil {
 		s.warn("msg", "no access token can be obtained with this certificate", "err", err)
 	}

@@ -15,7 +15,7 @@ BINARY        := azure_csp_exporter
 
 .PHONY: build
 build: ## Build the static program.
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "$(LDFLAGS)" -o $(BINARY) .
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "$(LDFLAGS)" -o $(BINARY)$$($(GO) env GOEXE) .
 
 # The systems that the program is built for, besides the one at hand.
 SYSTEMS := windows/amd64 windows/arm64 darwin/amd64 darwin/arm64 linux/amd64 linux/arm64 linux/arm linux/386

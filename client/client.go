@@ -37,6 +37,9 @@ type Config struct {
 	// ClientSecretFile holds the application's secret. It is read anew for every
 	// token. A public client has none.
 	ClientSecretFile string
+	// ClientSecret, if set, returns the application's secret in place of
+	// ClientSecretFile, for instance from a vault. It is called for every token.
+	ClientSecret func(context.Context) (string, error)
 	// CertificateFile holds, in place of a secret, a certificate that is registered
 	// with the application, as PEM. Those of its authorities may follow it. It is
 	// read anew for every token.
@@ -47,6 +50,8 @@ type Config struct {
 	// RefreshTokenFile holds the refresh token of the partner user. It is
 	// replaced whenever the token is rotated, so its folder must be writable.
 	RefreshTokenFile string
+	// RefreshTokens, if set, keeps the refresh token in place of RefreshTokenFile.
+	RefreshTokens RefreshTokenStore
 	// BootstrapRefreshTokenFile, if set, holds a refresh token that is only read, by its
 	// path each time. It is used while RefreshTokenFile does not exist, and once
 	// for each content if the authority refuses the token in RefreshTokenFile.
@@ -68,6 +73,18 @@ type Config struct {
 	// Transport carries the requests. If nil, it is one with room for many
 	// connections that heeds the environment's proxy settings.
 	Transport http.RoundTripper
+}
+
+// RefreshTokenStore keeps the refresh token of the partner user, for instance in a
+// vault. [New] does not call it. A [Client] calls it from one goroutine at a time, with
+// a context that ends within a minute.
+type RefreshTokenStore interface {
+	// Load returns the refresh token. It is called before every exchange, since
+	// another process may have stored another.
+	Load(ctx context.Context) (string, error)
+	// Save replaces it after it was rotated. If it fails, the token in memory is
+	// used further, and the next exchange calls it again.
+	Save(ctx context.Context, token string) error
 }
 
 // Client calls Partner Center for one partner. Create it with [New].
@@ -110,7 +127,7 @@ func New(cfg Config) (*Client, error) {
 		throttle:    throttle.New(cfg.Concurrency, func(closed bool, wait time.Duration) { logThrottling(cfg.Logger, closed, wait) }),
 	}
 	observed := &observer{base: cfg.Transport, clockSkew: &c.clockSkew, trace: cfg.Trace, logger: cfg.Logger}
-	c.source, err = entra.NewSource(cfg.authority(observed), cfg.RefreshTokenFile, cfg.BootstrapRefreshTokenFile, cfg.Logger)
+	c.source, err = entra.NewSource(cfg.authority(observed), cfg.tokens(), cfg.Logger)
 	if err != nil {
 		return nil, fileError(err)
 	}
@@ -118,6 +135,10 @@ func New(cfg Config) (*Client, error) {
 	c.http = newHTTPClient(&throttled{base: observed, throttle: c.throttle})
 	cfg.warnOfPublicFiles()
 	return c, nil
+}
+
+func (cfg Config) tokens() entra.Tokens {
+	return entra.Tokens{File: cfg.RefreshTokenFile, Store: cfg.RefreshTokens, BootstrapFile: cfg.BootstrapRefreshTokenFile}
 }
 
 // authority returns the authority of the cloud, called through a transport.

@@ -44,6 +44,9 @@ func (cfg Config) checkRequired() error {
 			return &ConfigError{required.field, errors.New(required.hint)}
 		}
 	}
+	if cfg.RefreshTokens != nil && cfg.RefreshTokenFile != "" {
+		return &ConfigError{"RefreshTokens", errors.New("it is set together with RefreshTokenFile: leave one of them out")}
+	}
 	return nil
 }
 
@@ -83,7 +86,7 @@ func (cfg Config) warnOfPublicFiles() {
 }
 
 func (cfg Config) credential() entra.Credential {
-	return entra.Credential{SecretFile: cfg.ClientSecretFile, CertificateFile: cfg.CertificateFile, CertificateKeyFile: cfg.CertificateKeyFile}
+	return entra.Credential{Secret: cfg.ClientSecret, SecretFile: cfg.ClientSecretFile, CertificateFile: cfg.CertificateFile, CertificateKeyFile: cfg.CertificateKeyFile}
 }
 
 // CheckFiles checks, without a request, that the files can be used: a
@@ -91,6 +94,9 @@ func (cfg Config) credential() entra.Credential {
 // stored afterwards must not be. It fails with a [*ConfigError]. A certificate that
 // has expired is no failure here, but one of every exchange.
 func (cfg Config) CheckFiles() error {
+	if cfg.RefreshTokens != nil {
+		return fileError(cfg.credential().Check())
+	}
 	if err := cfg.checkRefreshToken(); err != nil {
 		return err
 	}

@@ -25,6 +25,9 @@
 //		}
 //	}
 //
+// A secret and a refresh token that are in a vault come from [Config.ClientSecret] and
+// [Config.RefreshTokens] in place of files.
+//
 // [SignIn] gets that first refresh token: it shows the user where to sign in and
 // with which code, and waits until that is done.
 //

@@ -28,9 +28,9 @@ type DeviceCode struct {
 // SignIn gets a refresh token by the device code flow of OAuth 2.0. It calls show
 // once with the code that the user has to enter, waits until the user has signed
 // in, and writes the refresh token to [Config.RefreshTokenFile], which other users
-// cannot read then. The file need not exist; its folder has to be writable, which is
-// tried before the user is prompted. The application may be a public
-// client.
+// cannot read then, or to [Config.RefreshTokens]. The file need not exist; its folder
+// has to be writable, which is tried before the user is prompted. The application may
+// be a public client.
 //
 // SignIn ends with the context and with the code. While it waits, it goes on
 // after failures that may pass, such as those of the network.
@@ -45,10 +45,7 @@ func SignIn(ctx context.Context, cfg Config, show func(DeviceCode)) error {
 	if _, err := ParseBaseURL(cfg.Cloud.LoginURL); err != nil {
 		return fmt.Errorf("login address: %w", err)
 	}
-	if err := atomicfile.Probe(cfg.RefreshTokenFile); err != nil {
-		return &ConfigError{"RefreshTokenFile", fmt.Errorf("the refresh token cannot be stored: %w", err)}
-	}
-	if err := cfg.checkOverlap(); err != nil {
+	if err := cfg.checkStorable(); err != nil {
 		return err
 	}
 	if err := cfg.credential().Check(); err != nil {
@@ -62,8 +59,27 @@ func SignIn(ctx context.Context, cfg Config, show func(DeviceCode)) error {
 	if err != nil {
 		return tokenError(err)
 	}
-	if err := atomicfile.Write(cfg.RefreshTokenFile, []byte(refresh+"\n")); err != nil {
+	if err := cfg.storeRefreshToken(ctx, refresh); err != nil {
 		return fmt.Errorf("the sign-in succeeded, but the refresh token cannot be stored: %w", err)
 	}
 	return nil
+}
+
+// checkStorable checks, as far as that is possible without a token, that one can be
+// stored.
+func (cfg Config) checkStorable() error {
+	if cfg.RefreshTokens != nil {
+		return nil
+	}
+	if err := atomicfile.Probe(cfg.RefreshTokenFile); err != nil {
+		return &ConfigError{"RefreshTokenFile", fmt.Errorf("the refresh token cannot be stored: %w", err)}
+	}
+	return cfg.checkOverlap()
+}
+
+func (cfg Config) storeRefreshToken(ctx context.Context, refresh string) error {
+	if cfg.RefreshTokens != nil {
+		return cfg.RefreshTokens.Save(ctx, refresh)
+	}
+	return atomicfile.Write(cfg.RefreshTokenFile, []byte(refresh+"\n"))
 }

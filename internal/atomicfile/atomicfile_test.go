@@ -1,4 +1,4 @@
-package atomicfile_test
+package atomicfile
 
 import (
 	"os"
@@ -6,8 +6,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/azure-csp-exporter/azure_csp_exporter/internal/atomicfile"
 )
 
 // write creates a file with exactly this mode, whatever the umask.
@@ -40,7 +38,7 @@ func TestWrite(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, "file")
 	write(t, path, "a much longer old content", 0o600)
-	if err := atomicfile.Write(path, []byte("new")); err != nil {
+	if err := Write(path, []byte("new")); err != nil {
 		t.Fatal(err)
 	}
 	content, err := os.ReadFile(path)
@@ -53,7 +51,7 @@ func TestWrite(t *testing.T) {
 }
 
 func TestWriteWithoutFolder(t *testing.T) {
-	if err := atomicfile.Write(filepath.Join(t.TempDir(), "none", "file"), nil); err == nil {
+	if err := Write(filepath.Join(t.TempDir(), "none", "file"), nil); err == nil {
 		t.Error("a file was written into a folder that does not exist")
 	}
 }
@@ -64,7 +62,7 @@ func TestWriteThatFails(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(folder, "file", "inside"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := atomicfile.Write(filepath.Join(folder, "file"), []byte("new")); err == nil {
+	if err := Write(filepath.Join(folder, "file"), []byte("new")); err == nil {
 		t.Error("a folder was replaced by a file")
 	}
 	if diff := cmp.Diff([]string{"file"}, names(t, folder)); diff != "" {
@@ -94,10 +92,10 @@ func TestWriteThroughLinks(t *testing.T) {
 	} {
 		path := filepath.Join(folder, link)
 		before, _ := os.Readlink(path)
-		if err := atomicfile.Probe(path); err != nil {
+		if err := Probe(path); err != nil {
 			t.Errorf("%s: %v", link, err)
 		}
-		if err := atomicfile.Write(path, []byte(link)); err != nil {
+		if err := Write(path, []byte(link)); err != nil {
 			t.Errorf("%s: %v", link, err)
 		}
 		if after, _ := os.Readlink(path); after != before {
@@ -118,7 +116,7 @@ func TestWriteThroughEndlessLink(t *testing.T) {
 	if err := os.Symlink("link", path); err != nil {
 		t.Skip("symbolic links cannot be created:", err)
 	}
-	if err := atomicfile.Write(path, nil); err == nil {
+	if err := Write(path, nil); err == nil {
 		t.Error("a link without a target was written to")
 	}
 	if to, err := os.Readlink(path); err != nil || to != "link" {
@@ -157,10 +155,10 @@ func TestSame(t *testing.T) {
 		{"file", "", false},
 	}
 	for _, test := range tests {
-		if got := atomicfile.Same(test.a, test.b); got != test.want {
+		if got := Same(test.a, test.b); got != test.want {
 			t.Errorf("%q and %q: %v, want %v", test.a, test.b, got, test.want)
 		}
-		if got := atomicfile.Same(test.b, test.a); got != test.want {
+		if got := Same(test.b, test.a); got != test.want {
 			t.Errorf("%q and %q: %v, want %v", test.b, test.a, got, test.want)
 		}
 	}

@@ -1,6 +1,6 @@
 //go:build !windows
 
-package atomicfile_test
+package atomicfile
 
 import (
 	"fmt"
@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
-
-	"github.com/azure-csp-exporter/azure_csp_exporter/internal/atomicfile"
 )
 
 // nobody is a user and a group without rights.
@@ -33,7 +31,7 @@ func TestWriteKeepsPermissions(t *testing.T) {
 	} {
 		path := filepath.Join(t.TempDir(), "file")
 		write(t, path, "old", mode)
-		if err := atomicfile.Write(path, []byte("new")); err != nil {
+		if err := Write(path, []byte("new")); err != nil {
 			t.Fatal(err)
 		}
 		if info, err := os.Stat(path); err != nil || info.Mode() != want {
@@ -44,7 +42,7 @@ func TestWriteKeepsPermissions(t *testing.T) {
 
 func TestNewFileIsPrivate(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
-	if err := atomicfile.Write(path, []byte("new")); err != nil {
+	if err := Write(path, []byte("new")); err != nil {
 		t.Fatal(err)
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode() != 0o600 {
@@ -67,7 +65,7 @@ func TestRootKeepsOwner(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{old: "65534:12345 640", fresh: "65534:54321 600"} {
-		if err := atomicfile.Write(path, []byte("new")); err != nil {
+		if err := Write(path, []byte("new")); err != nil {
 			t.Fatal(err)
 		}
 		if got := access(t, path); got != want {
@@ -91,7 +89,7 @@ func TestOthersKeepWhatTheyMay(t *testing.T) {
 		}
 	}
 	asNobody(t, func() {
-		if err := atomicfile.Write(path, []byte("new")); err != nil {
+		if err := Write(path, []byte("new")); err != nil {
 			t.Error(err)
 		}
 	})

@@ -28,7 +28,7 @@ func lock(f *os.File) error {
 // removeAbandoned removes a temporary file unless its process holds the lock. One that
 // is new and empty may be about to be locked.
 func removeAbandoned(path string) error {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW, 0) //nolint:gosec // It is beside the file that is replaced.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW, 0) //nolint:gosec // It is beside the file that the user names.
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func TestSweep(t *testing.T) {
 	}
 	want := []string{".token.1.tmp.old", ".token.8.tmp", filepath.Base(alive.Name()), ".token.backup.tmp", ".token.tmp", ".token1", ".tokens.1.tmp", "token", "token.1.tmp", "xtoken.1.tmp"}
 	slices.Sort(want)
-	if diff := cmp.Diff(want, namesIn(t, folder)); diff != "" {
+	if diff := cmp.Diff(want, names(t, folder)); diff != "" {
 		t.Error(diff)
 	}
 	if err := replace(alive, path); err != nil {
@@ -62,7 +62,7 @@ func TestSweepBehindALink(t *testing.T) {
 	if err := Sweep(link); err != nil {
 		t.Error(err)
 	}
-	if got := namesIn(t, volume); len(got) != 0 {
+	if got := names(t, volume); len(got) != 0 {
 		t.Errorf("%q is left", got)
 	}
 }
@@ -71,17 +71,4 @@ func TestSweepWithoutFolder(t *testing.T) {
 	if err := Sweep(filepath.Join(t.TempDir(), "none", "token")); err != nil {
 		t.Error(err)
 	}
-}
-
-func namesIn(t *testing.T, folder string) []string {
-	t.Helper()
-	entries, err := os.ReadDir(folder)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var names []string
-	for _, entry := range entries {
-		names = append(names, entry.Name())
-	}
-	return names
 }

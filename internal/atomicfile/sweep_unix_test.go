@@ -27,7 +27,7 @@ func TestSweepOfEmptyFiles(t *testing.T) {
 	if err := Sweep(filepath.Join(folder, "token")); err != nil {
 		t.Error(err)
 	}
-	if diff := cmp.Diff([]string{".token.1.tmp"}, namesIn(t, folder)); diff != "" {
+	if diff := cmp.Diff([]string{".token.1.tmp"}, names(t, folder)); diff != "" {
 		t.Error(diff)
 	}
 }

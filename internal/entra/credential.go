@@ -1,6 +1,7 @@
 package entra
 
 import (
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -32,6 +33,8 @@ const (
 // Credential names the files by which an application authenticates: a secret, or a
 // certificate with its key, or none for a public client.
 type Credential struct {
+	// Secret, if set, returns the secret in place of SecretFile.
+	Secret             func(context.Context) (string, error)
 	SecretFile         string
 	CertificateFile    string
 	CertificateKeyFile string // "" if CertificateFile holds the key too
@@ -40,8 +43,19 @@ type Credential struct {
 // Check reads the files. It fails with a [*FileError], but not for a certificate
 // that has expired.
 func (c Credential) Check() error {
-	_, err := c.read()
+	if c.Secret != nil {
+		return c.checkSecret()
+	}
+	_, err := c.readFiles()
 	return err
+}
+
+// checkSecret rejects a second credential beside the function.
+func (c Credential) checkSecret() error {
+	if c.SecretFile+c.CertificateFile+c.CertificateKeyFile == "" {
+		return nil
+	}
+	return &FileError{"ClientSecret", errors.New("it is set together with a file: leave one of them out")}
 }
 
 // identity is the content of a credential's files.
@@ -50,7 +64,7 @@ type identity struct {
 	certificate *certificate
 }
 
-func (c Credential) read() (identity, error) {
+func (c Credential) readFiles() (identity, error) {
 	switch {
 	case c.CertificateFile != "" && c.SecretFile != "":
 		return identity{}, &FileError{"CertificateFile", fmt.Errorf("%s is given together with the client secret file %s: leave one of them out", c.CertificateFile, c.SecretFile)}
@@ -65,6 +79,21 @@ func (c Credential) read() (identity, error) {
 	secret, _, err := ReadSecret(c.SecretFile)
 	if err != nil {
 		return identity{}, &FileError{"ClientSecretFile", err}
+	}
+	return identity{secret: secret}, nil
+}
+
+// read returns what authenticates the application now.
+func (c Credential) read(ctx context.Context) (identity, error) {
+	if c.Secret == nil {
+		return c.readFiles()
+	}
+	secret, err := c.Secret(ctx)
+	if err == nil {
+		secret, err = decodeSecret([]byte(secret))
+	}
+	if err != nil {
+		return identity{}, &FileError{"ClientSecret", err}
 	}
 	return identity{secret: secret}, nil
 }

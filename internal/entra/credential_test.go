@@ -49,7 +49,7 @@ func TestParameters(t *testing.T) {
 		"public client": {Credential{}, nil},
 		"secret":        {Credential{SecretFile: file}, map[string]string{"client_secret": "fake-client-secret"}},
 	} {
-		id, err := test.credential.read()
+		id, err := test.credential.read(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -67,7 +67,7 @@ func (c *conn) post(ctx context.Context, endpoint string, form url.Values) ([]by
 	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
 	defer cancel()
 	form.Set("client_id", c.ClientID)
-	if err := c.authenticate(form); err != nil {
+	if err := c.authenticate(ctx, form); err != nil {
 		return nil, &Error{Endpoint: endpoint, Kind: KindAuth, Err: err}
 	}
 	status, header, body, err := c.send(ctx, endpoint, form)
@@ -113,8 +113,8 @@ func (c *conn) send(ctx context.Context, endpoint string, form url.Values) (int,
 }
 
 // authenticate adds the application's authentication to a form.
-func (c *conn) authenticate(form url.Values) error {
-	identity, err := c.readCredential()
+func (c *conn) authenticate(ctx context.Context, form url.Values) error {
+	identity, err := c.readCredential(ctx)
 	if err != nil {
 		return err
 	}
@@ -131,15 +131,20 @@ func (c *conn) authenticate(form url.Values) error {
 	return nil
 }
 
-func (c *conn) readCredential() (identity, error) {
-	id, err := c.Credential.read()
+func (c *conn) readCredential(ctx context.Context) (identity, error) {
+	id, err := c.Credential.read(ctx)
 	if err != nil {
 		return identity{}, err
 	}
+	c.noteExpiry(id)
+	return id, nil
+}
+
+// noteExpiry records when the certificate that was read last expires.
+func (c *conn) noteExpiry(id identity) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.expires = id.expires()
-	return id, nil
 }
 
 // lastProof returns the secret or assertion that was sent last.

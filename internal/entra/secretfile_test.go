@@ -3,6 +3,7 @@ package entra
 import (
 	"crypto/elliptic"
 	"encoding/binary"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -129,7 +130,7 @@ func FuzzSecretFile(f *testing.F) {
 	f.Fuzz(func(t *testing.T, content []byte) {
 		secret, err := decodeSecret(decodeText(content))
 		if err != nil {
-			if !slices.Contains([]error{errEmpty, errJSON, errLines, errQuotes, errVisible}, err) {
+			if !slices.ContainsFunc([]error{errEmpty, errJSON, errLines, errQuotes, errVisible}, func(known error) bool { return errors.Is(err, known) }) {
 				t.Errorf("another error: %v", err)
 			}
 			return

@@ -49,12 +49,22 @@ type Source struct {
 	renewals  throttle.Delay // between exchanges for a token that the API rejects
 }
 
-// NewSource returns a source that has read the refresh token and the credential but
-// has sent no request. It fails with a [*FileError]. The bootstrap file may be "".
-func NewSource(authority Authority, refreshTokenFile, bootstrapFile string, logger log.Logger) (*Source, error) {
+// Tokens states where refresh tokens are kept.
+type Tokens struct {
+	// File is replaced at each rotation, if there is no Store.
+	File string
+	// Store keeps the refresh token in place of File, if it is not nil.
+	Store TokenStore
+	// BootstrapFile is only read. It may be "".
+	BootstrapFile string
+}
+
+// NewSource returns a source that has read the files of the refresh token and of the
+// credential but has sent no request. It fails with a [*FileError].
+func NewSource(authority Authority, tokens Tokens, logger log.Logger) (*Source, error) {
 	s := &Source{
 		conn:   conn{Authority: authority},
-		store:  store{file: refreshTokenFile, bootstrapFile: bootstrapFile},
+		store:  store{file: tokens.File, tokens: tokens.Store, bootstrapFile: tokens.BootstrapFile},
 		logger: logger,
 		turn:   make(chan struct{}, 1),
 	}
@@ -71,10 +81,14 @@ func NewSource(authority Authority, refreshTokenFile, bootstrapFile string, logg
 // inspectCertificate warns of a certificate that has expired. It may be renewed
 // while the program runs.
 func (s *Source) inspectCertificate() error {
-	id, err := s.conn.readCredential()
+	if s.conn.Credential.Secret != nil {
+		return nil // It is first called by an exchange.
+	}
+	id, err := s.conn.Credential.readFiles()
 	if err != nil || id.certificate == nil {
 		return err
 	}
+	s.conn.noteExpiry(id)
 	if err := id.certificate.check(time.Now()); err != nil {
 		s.warn("msg", "no access token can be obtained with this certificate", "err", err)
 	}
@@ -246,10 +260,10 @@ func (s *Source) exchange(ctx context.Context) (string, error) {
 	s.mu.Lock()
 	s.cancel = cancel
 	s.mu.Unlock()
-	s.store.reload()
+	s.store.reload(ctx)
 	token, err := s.exchangeStored(ctx)
 	if token != nil {
-		s.save(token.RefreshToken)
+		s.save(ctx, token.RefreshToken)
 	}
 	if err != nil {
 		return "", err
@@ -262,6 +276,9 @@ func (s *Source) exchange(ctx context.Context) (string, error) {
 // is none or it is rejected.
 func (s *Source) exchangeStored(ctx context.Context) (*oauth2.Token, error) {
 	if s.store.token() == "" {
+		if err := s.store.unread(); err != nil {
+			return nil, &Error{Endpoint: EndpointToken, Kind: KindAuth, Err: err}
+		}
 		return s.exchangeBootstrap(ctx, nil)
 	}
 	token, err := s.refresh(ctx, s.store.token())
@@ -273,7 +290,7 @@ func (s *Source) exchangeStored(ctx context.Context) (*oauth2.Token, error) {
 	case !mayBeBlip(err) || !wait(ctx, blipDelay):
 		return token, err
 	}
-	s.store.reload()
+	s.store.reload(ctx)
 	return s.refresh(ctx, s.store.token())
 }
 
@@ -296,8 +313,8 @@ func wait(ctx context.Context, d time.Duration) bool {
 
 // save stores the rotated refresh token. Where it cannot be stored, the token in
 // memory is used further; each exchange tries again and logs a warning.
-func (s *Source) save(refresh string) {
-	if err := s.store.save(refresh); err != nil {
+func (s *Source) save(ctx context.Context, refresh string) {
+	if err := s.store.save(ctx, refresh); err != nil {
 		s.warn("msg", "cannot store the rotated refresh token: a restart will begin with the old one; free space or make its folder writable", "file", s.store.file, "err", err)
 	}
 }

@@ -93,15 +93,8 @@ func TestKilled(t *testing.T) {
 // liveWell starts the exporter and ends it in order.
 func (v *victim) liveWell(t *testing.T) {
 	t.Helper()
-	cmd := program(t.Context(), v.args...)
-	stderr, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	for lines := bufio.NewScanner(stderr); lines.Scan(); {
+	cmd, lines := v.start(t)
+	for lines.Scan() {
 		if listening.MatchString(lines.Text()) {
 			if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 				t.Fatal(err)
@@ -137,9 +130,8 @@ func (v *victim) temporary(t *testing.T) []string {
 	return names
 }
 
-// liveAndDie starts the exporter, scrapes it without a pause, and kills it at
-// some moment.
-func (v *victim) liveAndDie(t *testing.T) {
+// start starts the exporter, and returns it with the lines of its log.
+func (v *victim) start(t *testing.T) (*exec.Cmd, *bufio.Scanner) {
 	t.Helper()
 	cmd := program(t.Context(), v.args...)
 	stderr, err := cmd.StderrPipe()
@@ -149,7 +141,14 @@ func (v *victim) liveAndDie(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	lines := bufio.NewScanner(stderr)
+	return cmd, bufio.NewScanner(stderr)
+}
+
+// liveAndDie starts the exporter, scrapes it without a pause, and kills it at
+// some moment.
+func (v *victim) liveAndDie(t *testing.T) {
+	t.Helper()
+	cmd, lines := v.start(t)
 	for lines.Scan() {
 		if match := listening.FindStringSubmatch(lines.Text()); match != nil {
 			v.scrapeUntilKilled(t, cmd, "http://"+match[1]+"/metrics")

@@ -266,7 +266,7 @@ func TestCustomerLinks(t *testing.T) {
 	const keep = "/d/azure-csp-customer?${datasource:queryparam}&${__url_time_range}"
 	want := map[string]int{
 		keep + "&var-job=${__data.fields.job:percentencode}&var-customer=${__data.fields.customer_id:percentencode}":   1,
-		keep + "&var-job=${__field.labels.job:percentencode}&var-customer=${__field.labels.customer_id:percentencode}": 4,
+		keep + "&var-job=${__field.labels.job:percentencode}&var-customer=${__field.labels.customer_id:percentencode}": 3,
 	}
 	got := map[string]int{}
 	walk(parsed(t, "csp-overview.json"), "", func(path string, value any) {
@@ -298,6 +298,33 @@ func TestSumsKeepCurrenciesApart(t *testing.T) {
 	}
 	if found == 0 {
 		t.Error("found no sums")
+	}
+}
+
+// Budgets are compared with the cost and the forecast of the customers that have one,
+// never with those of all customers.
+func TestBudgetsAreComparedWithLike(t *testing.T) {
+	all := []string{"currency:azure_csp_customer_total_cost:sum", "currency:azure_csp_customer_total_cost:forecast_sum"}
+	found := 0
+	for _, d := range All() {
+		for _, p := range d.Panels {
+			var exprs string
+			for _, target := range p.Targets {
+				exprs += target.Expr + "\n"
+			}
+			if p.Type != "timeseries" || !strings.Contains(exprs, "currency:azure_csp_customer_budget:") {
+				continue
+			}
+			found++
+			for _, rule := range all {
+				if strings.Contains(exprs, rule) {
+					t.Errorf("%s, %s: compares budgets with %s", d.Title, p.Title, rule)
+				}
+			}
+		}
+	}
+	if found != 1 {
+		t.Errorf("found %d panels of budgets by currency, want 1", found)
 	}
 }
 

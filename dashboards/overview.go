@@ -51,20 +51,25 @@ func overviewCounts() []*Panel {
 	}
 }
 
-// currencyTable returns the table of totals by currency. The used share of the
-// budgets leaves out the cost of customers without a budget, which would make it
-// too high.
+// currencyTable returns the table of totals by currency. Cost and budgets of the
+// customers that have a budget stand apart from the totals of all customers: the
+// cost of all customers cannot be compared with the budgets of some.
 func currencyTable() *Panel {
-	budgeted := "(" + perCustomer(budgetRule) + " > 0)"
+	budget := "(" + perCustomer(budgetRule) + " > 0)"
+	cost := byCurrency("sum", perCustomer(costRule)+" and "+budget)
+	elapsed := byCurrency("sum", budget+" * on (job, customer_id) group_left () max by (job, customer_id) ("+periodElapsedRule+`{job=~"$job"})`)
 	return table("Spend and budget by currency",
-		"Totals of the selected customers, one row for each currency. \"Budget used\" includes only customers that have a budget.",
+		"Totals of the selected customers, one row for each currency. The columns from \"With budget\" on include only the customers that have a budget. \"Used to date\" compares their cost with their budgets for the elapsed part of each billing period: above 100 %, they spend faster than planned.",
 		[][2]string{{"currency", "Currency"}}, nil,
 		countColumn("Customers", byCurrency("count", perCustomer(costRule))),
 		amountColumn("Cost", colorCost, byCurrency("sum", perCustomer(costRule))),
-		amountColumn("Budget", colorBudget, byCurrency("sum", perCustomer(budgetRule))),
-		gaugeColumn("Budget used", byCurrency("sum", perCustomer(costRule)+" and "+budgeted)+" / "+byCurrency("sum", budgeted), budgetThresholds()),
 		amountColumn("Forecast", colorForecast, byCurrency("sum", perCustomer(forecastRule))),
 		amountColumn("Last 24 hours", colorCost, byCurrency("sum", perCustomer(dailyCostRule))),
+		countColumn("With budget", byCurrency("count", perCustomer(costRule)+" and "+budget)),
+		amountColumn("Their cost", colorCost, cost),
+		amountColumn("Their budgets", colorBudget, byCurrency("sum", budget)),
+		gaugeColumn("Budget used", cost+" / "+byCurrency("sum", budget), budgetThresholds()),
+		gaugeColumn("Used to date", cost+" / "+elapsed, forecastThresholds()),
 	).size(24, 8)
 }
 
@@ -108,12 +113,19 @@ func customerTable() *Panel {
 // currency: amounts of several currencies must not share an axis.
 func overviewAmounts() []*Panel {
 	return []*Panel{
-		timeSeries("Cost, budget and forecast in $currency, all customers",
-			"Totals of all customers billed in this currency. The variable Customer does not apply. The budget is the sum of the budgets that are set.",
-			rangeQuery(byCurrency("sum", costSumRule+currencySelector), "Cost {{currency}}"),
+		timeSeries("Cost against budget in $currency, customers with a budget",
+			"Totals of the customers that have a budget in this currency. \"Budget to date\" is the budget for the elapsed part of each customer's billing period: above this line, customers spend faster than planned. The variable Customer does not apply.",
+			rangeQuery(byCurrency("sum", budgetedCostSumRule+currencySelector), "Cost {{currency}}"),
 			rangeQuery(byCurrency("sum", budgetSumRule+currencySelector), "Budget {{currency}}"),
+			rangeQuery(byCurrency("sum", budgetedForecastSumRule+currencySelector), "Forecast {{currency}}"),
+			rangeQuery(byCurrency("sum", elapsedBudgetSumRule+currencySelector), "Budget to date {{currency}}")).
+			money().noValue("no budget").overrideByQuery("A", colorCost).overrideByQuery("B", colorBudget, dashedLine()...).
+			overrideByQuery("C", colorForecast, dashedLine()...).overrideByQuery("D", colorPrevious, dashedLine()...),
+		timeSeries("Cost and forecast in $currency, all customers",
+			"Totals of all customers billed in this currency, with and without a budget. The variable Customer does not apply.",
+			rangeQuery(byCurrency("sum", costSumRule+currencySelector), "Cost {{currency}}"),
 			rangeQuery(byCurrency("sum", forecastSumRule+currencySelector), "Forecast {{currency}}")).
-			money().overrideByQuery("A", colorCost).overrideByQuery("B", colorBudget, dashedLine()...).overrideByQuery("C", colorForecast, dashedLine()...),
+			money().overrideByQuery("A", colorCost).overrideByQuery("B", colorForecast, dashedLine()...),
 		timeSeries("Cost per day in $currency, all customers",
 			"Cost of each day in UTC, of all customers billed in this currency. The variable Customer does not apply.",
 			rangeQuery(byCurrency("sum", dailyCostSumRule+currencySelector), "Cost {{currency}}")).
@@ -121,8 +133,5 @@ func overviewAmounts() []*Panel {
 		barGauge("Top customers by spend in $currency", "The ten customers with the highest cost in the current billing period.",
 			instantQuery("sort_desc(topk by (currency) (10, "+perCustomer(costRule)+"))", "{{customer_name}} {{currency}}")).
 			money().fixedColor(colorCost).dataLinks(customerLink(barURL)),
-		barGauge("Top customers by forecast in $currency", "The ten customers with the highest forecast cost at the end of the current billing period.",
-			instantQuery("sort_desc(topk by (currency) (10, "+perCustomer(forecastRule)+"))", "{{customer_name}} {{currency}}")).
-			money().noValue("no forecast").fixedColor(colorForecast).dataLinks(customerLink(barURL)),
 	}
 }

@@ -24,7 +24,7 @@ func withHistory(t *testing.T) string {
 	history, _, _ := clitest.Backfill(t, "35d")
 	record := exec.CommandContext(t.Context(), "../../dashboards/record-history", //nolint:gosec // Its arguments are the test's own.
 		clitest.Write(t, history), "../../dashboards/rules/azure_csp.rules.yml", data)
-	record.Env = append(os.Environ(), "PROMETHEUS_PORT="+freePort(t))
+	record.Env = append(os.Environ(), "PROMETHEUS_PORT="+freePort(t)) //nolint:forbidigo // The script reads its port from there.
 	if output, err := record.CombinedOutput(); err != nil {
 		t.Fatalf("record-history: %v\n%s", err, output)
 	}

@@ -66,6 +66,9 @@ var recorded = map[string][]string{
 	"currency:azure_csp_customer_budget:sum":                                 {"job", "currency"},
 	"currency:azure_csp_customer_total_cost:forecast_sum":                    {"job", "currency"},
 	"currency:azure_csp_customer_total_cost:delta1d_sum":                     {"job", "currency"},
+	"currency:azure_csp_customer_total_cost:budgeted_sum":                    {"job", "currency"},
+	"currency:azure_csp_customer_total_cost:budgeted_forecast_sum":           {"job", "currency"},
+	"currency:azure_csp_customer_budget:elapsed_sum":                         {"job", "currency"},
 	"job:azure_csp_customers_covered:ratio":                                  {"job"},
 }
 

@@ -265,8 +265,8 @@ func TestCustomerVariable(t *testing.T) {
 func TestCustomerLinks(t *testing.T) {
 	const keep = "/d/azure-csp-customer?${datasource:queryparam}&${__url_time_range}"
 	want := map[string]int{
-		keep + "&var-job=${__data.fields.job:percentencode}&var-customer=${__data.fields.customer_id:percentencode}":   1,
-		keep + "&var-job=${__field.labels.job:percentencode}&var-customer=${__field.labels.customer_id:percentencode}": 3,
+		keep + "&var-job=${__data.fields.job:percentencode}&var-customer=${__data.fields.customer_id:percentencode}":   2,
+		keep + "&var-job=${__field.labels.job:percentencode}&var-customer=${__field.labels.customer_id:percentencode}": 1,
 	}
 	got := map[string]int{}
 	walk(parsed(t, "csp-overview.json"), "", func(path string, value any) {
@@ -299,6 +299,48 @@ func TestSumsKeepCurrenciesApart(t *testing.T) {
 	if found == 0 {
 		t.Error("found no sums")
 	}
+}
+
+// Customers are ranked by amount within a currency, never by a share or across
+// currencies, and no overrun is left out.
+func TestRankingsAreByAmount(t *testing.T) {
+	ranked := regexp.MustCompile(`(topk|bottomk|sort_desc|sort)\b[^(]*\(`)
+	for _, d := range All() {
+		for _, p := range d.Panels {
+			for _, target := range p.Targets {
+				for _, match := range ranked.FindAllString(target.Expr, -1) {
+					if match != "sort_desc(" && match != "topk by (" {
+						t.Errorf("%s, %s: ranks by %s", d.Title, p.Title, match)
+					}
+				}
+				if strings.Contains(target.Expr, "topk") && (!strings.Contains(target.Expr, "topk by (currency) (") || strings.Contains(target.Expr, ":ratio")) {
+					t.Errorf("%s, %s: ranks a share or several currencies: %s", d.Title, p.Title, target.Expr)
+				}
+			}
+		}
+	}
+	overruns := panel(t, "Over budget")
+	want := []object{{"desc": false, "displayName": "Currency"}, {"desc": true, "displayName": "Forecast over by"}}
+	if diff := cmp.Diff(any(want), overruns.Options["sortBy"]); diff != "" {
+		t.Errorf("Over budget: sortBy (-want +got):\n%s", diff)
+	}
+	for _, target := range overruns.Targets {
+		if strings.Contains(target.Expr, "topk") {
+			t.Errorf("Over budget: leaves customers out: %s", target.Expr)
+		}
+	}
+}
+
+// panel returns the table of the overview with a title.
+func panel(t *testing.T, title string) Panel {
+	t.Helper()
+	for _, p := range overview().Panels {
+		if p.Title == title && p.Type == "table" {
+			return p
+		}
+	}
+	t.Fatalf("no table %s", title)
+	return Panel{}
 }
 
 // Budgets are compared with the cost and the forecast of the customers that have one,

@@ -18,8 +18,7 @@ func customerLink(url string) []object {
 // differ in name, because links between dashboards pass variables on.
 func overview() Dashboard {
 	panels := overviewCounts()
-	panels = append(panels, row("Currencies", ""), currencyTable(), row("Budgets", ""))
-	panels = append(panels, overviewBudgets()...)
+	panels = append(panels, row("Budgets", ""), overrunTable(), row("Currencies", ""), currencyTable())
 	panels = append(panels, row("Customers", ""), customerTable(), row("$currency", "currency"))
 	panels = append(panels, overviewAmounts()...)
 	return newDashboard(overviewUID, "CSP overview",
@@ -73,16 +72,30 @@ func currencyTable() *Panel {
 	).size(24, 8)
 }
 
-// overviewBudgets returns the panels that rank customers by share of budget.
-func overviewBudgets() []*Panel {
-	return []*Panel{
-		barGauge("Top customers by share of budget", "The ten customers that have used the largest share of their budget.",
-			instantQuery("sort_desc(topk(10, "+perCustomer(budgetUsedRule)+"))", "{{customer_name}}")).
-			percent().thresholds(budgetThresholds()).noValue("no budget").minZero().dataLinks(customerLink(barURL)),
-		barGauge("Top customers by forecast share of budget", "The ten customers whose forecast cost at the end of the billing period is the largest share of their budget.",
-			instantQuery("sort_desc(topk(10, "+forecastShare()+"))", "{{customer_name}}")).
-			percent().thresholds(forecastThresholds()).noValue("no forecast").minZero().dataLinks(customerLink(barURL)),
-	}
+// overBudget returns the amount by which a recording rule exceeds the budget, of the
+// customers where it does.
+func overBudget(rule string) string {
+	return perCustomer(rule) + " - (" + perCustomer(budgetRule) + " > 0) > 0"
+}
+
+// overrunTable returns the table of the customers that exceed their budget, now or
+// by forecast. It ranks them by amount within a currency: a share of the budget ranks
+// trivial amounts first, and amounts of several currencies cannot be compared.
+func overrunTable() *Panel {
+	over := "(" + overBudget(costRule) + " or " + overBudget(forecastRule) + ")"
+	p := table("Over budget",
+		"The selected customers whose cost, or forecast cost at the end of the billing period, exceeds their budget. Within a currency, the largest overrun comes first. The name links to the dashboard of the customer.",
+		[][2]string{{"currency", "Currency"}, {"customer_name", "Customer"}}, []string{"customer_id", "job"},
+		amountColumn("Over by", colorBad, overBudget(costRule)),
+		amountColumn("Forecast over by", colorSerious, overBudget(forecastRule)),
+		amountColumn("Cost", colorCost, perCustomer(costRule)+" and "+over),
+		amountColumn("Budget", colorBudget, perCustomer(budgetRule)+" and "+over),
+		amountColumn("Forecast", colorForecast, perCustomer(forecastRule)+" and "+over),
+		gaugeColumn("Budget used", perCustomer(budgetUsedRule)+" and "+over, budgetThresholds()),
+	)
+	p.overrideByName("Customer", Property{"links", customerLink(rowURL)}, Property{"custom.width", 260})
+	p.overrideByName("Currency", Property{"custom.width", 100})
+	return p.option("sortBy", []object{{"desc": false, "displayName": "Currency"}, {"desc": true, "displayName": "Forecast over by"}}).size(24, 10)
 }
 
 // forecastShare returns the forecast as share of the budget.

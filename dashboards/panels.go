@@ -128,13 +128,13 @@ func table(title, description string, labels [][2]string, hidden []string, colum
 	}
 	p := newPanel("table", title, description, object{
 		"footer": object{"fields": "", "reducer": []string{"sum"}, "show": false}, "showHeader": true, "sortBy": []object{},
-	}, object{"align": "auto", "displayMode": "auto", "filterable": true, "inspect": false}, targets).size(24, 8)
+	}, object{"align": "auto", "displayMode": "auto", "filterable": true, "inspect": false, "minWidth": 80}, targets).size(24, 8)
 	p.Transformations = []object{
 		{"id": "merge", "options": object{}},
 		{"id": "organize", "options": organizeFields(labels, columns)},
 	}
 	for _, c := range columns {
-		p.overrideByName(c.name, append([]Property{{"unit", c.unit}}, c.properties...)...)
+		p.overrideByName(c.name, append([]Property{{"unit", c.unit}, {"noValue", "–"}}, c.properties...)...)
 	}
 	for _, field := range hidden {
 		p.overrideByName(field, Property{"custom.hidden", true})

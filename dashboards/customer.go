@@ -23,15 +23,49 @@ func customerStats() []*Panel {
 			instantQuery(customerAmount(costRule), "{{currency}}")).money().textMode(valueAndName).fixedColor(colorCost).noValue("no data"),
 		stat("Budget", "Spending budget for one billing period.",
 			instantQuery(customerAmount(budgetRule), "{{currency}}")).money().textMode(valueAndName).fixedColor(colorBudget).noValue("no budget"),
-		stat("Budget used", "Share of the budget that has been used.",
-			instantQuery(customerAmount(budgetUsedRule), "{{currency}}")).percent().thresholds(budgetThresholds()).noValue("no budget"),
-		stat("Forecast", "Estimated cost at the end of the billing period if cost continues at the average rate of this period. There is no forecast on the first day.",
-			instantQuery(customerAmount(forecastRule), "{{currency}}")).money().textMode(valueAndName).fixedColor(colorForecast).noValue("no forecast"),
+		customerBudgetUsed(),
+		customerForecast(),
 		stat("Last 24 hours", "Cost of the last 24 hours, or since the start of the billing period if that is later.",
 			instantQuery(customerAmount(dailyCostRule), "{{currency}}")).money().textMode(valueAndName).fixedColor(colorCost).noValue("no history"),
 		stat("Period elapsed", "Elapsed share of the billing period.",
 			instantQuery(customerValue(periodElapsedRule), "elapsed")).percent(),
 	}
+}
+
+// customerBudget returns the budget of the customer. A budget of 0 is none.
+func customerBudget() string { return "(" + customerAmount(budgetRule) + " > 0)" }
+
+// forecastOverBudget filters series of the customer by currency: it keeps those whose
+// forecast exceeds the budget.
+func forecastOverBudget() string {
+	return "(" + customerAmount(forecastRule) + " > " + customerBudget() + ")"
+}
+
+// customerBudgetUsed returns the used share of the budget, coloured by what it means
+// at this time in the billing period: 63 % is too much after a quarter of it. A
+// threshold cannot depend on another value, so each state has a query, of which one
+// has a result.
+func customerBudgetUsed() *Panel {
+	used := customerAmount(budgetUsedRule)
+	return stat("Budget used", "Share of the budget that has been used, and whether cost is on the way to exceed the budget by the end of the billing period.",
+		instantQuery(used+" > 1", "over budget"),
+		instantQuery("("+used+" <= 1) and "+forecastOverBudget(), "heading over budget"),
+		instantQuery("("+used+" > 0.8 <= 1) unless "+forecastOverBudget(), "nearly used"),
+		instantQuery("("+used+" <= 0.8) unless "+forecastOverBudget(), "on plan")).
+		percent().textMode(valueAndName).noValue("no budget").
+		overrideByQuery("A", colorBad).overrideByQuery("B", colorSerious).overrideByQuery("C", colorWarning).overrideByQuery("D", colorGood)
+}
+
+// customerForecast returns the forecast, coloured by how it compares with the budget.
+func customerForecast() *Panel {
+	forecast := customerAmount(forecastRule)
+	budget := customerBudget()
+	return stat("Forecast", "Estimated cost at the end of the billing period if cost continues at the average rate of this period, and whether it exceeds the budget. There is no forecast on the first day.",
+		instantQuery(forecastOverBudget(), "{{currency}}, over budget"),
+		instantQuery(forecast+" <= "+budget, "{{currency}}, within budget"),
+		instantQuery(forecast+" unless "+budget, "{{currency}}, no budget")).
+		money().textMode(valueAndName).noValue("no forecast").
+		overrideByQuery("A", colorSerious).overrideByQuery("B", colorGood).overrideByQuery("C", colorForecast)
 }
 
 // customerGraphs returns the cost over time.

@@ -1,0 +1,126 @@
+package e2e_test
+
+import (
+	"os/exec"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/cli/clitest"
+	"github.com/azure-csp-exporter/azure_csp_exporter/test/e2e/panels"
+)
+
+// series is a series with its samples, one a minute, in the notation of promtool.
+type series struct {
+	Series string `yaml:"series"`
+	Values string `yaml:"values"`
+}
+
+// promSample is a sample of a result.
+type promSample struct {
+	Labels string  `yaml:"labels"`
+	Value  float64 `yaml:"value"`
+}
+
+// exprTest is an expression and its result at a time.
+type exprTest struct {
+	Expr    string       `yaml:"expr"`
+	Time    string       `yaml:"eval_time"`
+	Samples []promSample `yaml:"exp_samples"`
+}
+
+// unitTest is a test that promtool runs.
+type unitTest struct {
+	Name        string     `yaml:"name"`
+	Interval    string     `yaml:"interval"`
+	InputSeries []series   `yaml:"input_series"`
+	ExprTests   []exprTest `yaml:"promql_expr_test"`
+}
+
+// runUnitTests runs the tests with promtool.
+func runUnitTests(t *testing.T, tests []unitTest) {
+	t.Helper()
+	findPrometheus(t)
+	content, err := yaml.Marshal(map[string]any{"tests": tests})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := clitest.Write(t, string(content))
+	if output, err := exec.CommandContext(t.Context(), "promtool", "test", "rules", file).CombinedOutput(); err != nil { //nolint:gosec // Its arguments are the test's own.
+		t.Errorf("promtool: %v\n%s", err, output)
+	}
+}
+
+// expectPanel returns the tests of the queries of a panel: those whose legends are in
+// want have that result, and the others have none.
+func expectPanel(t *testing.T, dashboard, panel, at string, want map[string][]promSample) []exprTest {
+	t.Helper()
+	var tests []exprTest
+	missing := len(want)
+	for _, q := range panels.Queries(map[string]string{"job": ".*", "instance": ".*", "currency": ".*", "customer_name": ".*", "customer": "1"}) {
+		if q.Dashboard != dashboard || q.Panel != panel {
+			continue
+		}
+		if _, ok := want[q.Legend]; ok {
+			missing--
+		}
+		tests = append(tests, exprTest{q.Expr, at, want[q.Legend]})
+	}
+	if len(tests) == 0 || missing > 0 {
+		t.Fatalf("%s, %s: found %d queries, and %d of the legends are missing", dashboard, panel, len(tests), missing)
+	}
+	return tests
+}
+
+// customerSeries returns series of the recording rules of a customer. A rule without a
+// value has none.
+func customerSeries(id, currency string, values map[string]string) []series {
+	var all []series
+	for rule, value := range values {
+		labels := `{job="j",customer_id="` + id + `",customer_name="Customer ` + id + `",currency="` + currency + `"}`
+		if value != "" {
+			all = append(all, series{"customer:azure_csp_customer_" + rule + labels, value})
+		}
+	}
+	return all
+}
+
+// The used share of a budget and the forecast have a colour by what they mean at this
+// time in the billing period: one query of each panel has a result, in each state.
+func TestStateOfTheBudget(t *testing.T) {
+	const euro = `{currency="EUR",job="j"}`
+	var tests []unitTest
+	for _, test := range []struct {
+		name, used, forecast, budget string
+		state                        string
+		share                        float64
+		compared                     string
+		amount                       float64
+	}{
+		{"over budget", "1.2", "150", "100", "over budget", 1.2, "{{currency}}, over budget", 150},
+		{"63 % used after a quarter", "0.63", "242", "100", "heading over budget", 0.63, "{{currency}}, over budget", 242},
+		{"90 % used too early", "0.9", "130", "100", "heading over budget", 0.9, "{{currency}}, over budget", 130},
+		{"90 % used near the end", "0.9", "92", "100", "nearly used", 0.9, "{{currency}}, within budget", 92},
+		{"on plan", "0.5", "90", "100", "on plan", 0.5, "{{currency}}, within budget", 90},
+		{"first day", "0.5", "", "100", "on plan", 0.5, "", 0},
+		{"no budget", "", "90", "", "", 0, "{{currency}}, no budget", 90},
+		{"budget of 0", "", "90", "0", "", 0, "{{currency}}, no budget", 90},
+	} {
+		used, forecast := map[string][]promSample{}, map[string][]promSample{}
+		if test.state != "" {
+			used[test.state] = []promSample{{euro, test.share}}
+		}
+		if test.compared != "" {
+			forecast[test.compared] = []promSample{{euro, test.amount}}
+		}
+		tests = append(tests, unitTest{
+			Name: test.name, Interval: "1m",
+			InputSeries: customerSeries("1", "EUR", map[string]string{
+				"budget_used:ratio": test.used, "total_cost:forecast": test.forecast, "budget:max": test.budget,
+			}),
+			ExprTests: append(expectPanel(t, "azure-csp-customer", "Budget used", "0", used),
+				expectPanel(t, "azure-csp-customer", "Forecast", "0", forecast)...),
+		})
+	}
+	runUnitTests(t, tests)
+}

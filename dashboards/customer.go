@@ -8,7 +8,8 @@ const (
 // customer returns the dashboard of one customer. Its time range covers the current
 // and the end of the previous billing period.
 func customer() Dashboard {
-	panels := append(customerStats(), customerGraphs()...)
+	panels := append([]*Panel{status()}, customerStats()...)
+	panels = append(panels, customerGraphs()...)
 	panels = append(panels, row("Dates and freshness", ""))
 	panels = append(panels, customerDates()...)
 	return newDashboard(customerUID, "CSP customer",
@@ -20,13 +21,15 @@ func customer() Dashboard {
 func customerStats() []*Panel {
 	return []*Panel{
 		stat("Cost", "Estimated cost of the current billing period so far.",
-			instantQuery(customerAmount(costRule), "{{currency}}")).money().textMode(valueAndName).fixedColor(colorCost).noValue("no data"),
+			instantQuery(customerAmount(costRule), "{{currency}}")).money().textMode(valueAndName).fixedColor(colorCost),
 		stat("Budget", "Spending budget for one billing period.",
-			instantQuery(customerAmount(budgetRule), "{{currency}}")).money().textMode(valueAndName).fixedColor(colorBudget).noValue("no budget"),
+			instantQuery(customerBudget(), "{{currency}}")).money().textMode(valueAndName).fixedColor(colorBudget).
+			otherwise(customerBudget(), "no budget"),
 		customerBudgetUsed(),
 		customerForecast(),
 		stat("Last 24 hours", "Cost of the last 24 hours, or since the start of the billing period if that is later.",
-			instantQuery(customerAmount(dailyCostRule), "{{currency}}")).money().textMode(valueAndName).fixedColor(colorCost).noValue("no history"),
+			instantQuery(customerAmount(dailyCostRule), "{{currency}}")).money().textMode(valueAndName).fixedColor(colorCost).
+			otherwise(customerAmount(dailyCostRule), "less than a day of history"),
 		stat("Period elapsed", "Elapsed share of the billing period.",
 			instantQuery(customerValue(periodElapsedRule), "elapsed")).percent(),
 	}
@@ -52,8 +55,9 @@ func customerBudgetUsed() *Panel {
 		instantQuery("("+used+" <= 1) and "+forecastOverBudget(), "heading over budget"),
 		instantQuery("("+used+" > 0.8 <= 1) unless "+forecastOverBudget(), "nearly used"),
 		instantQuery("("+used+" <= 0.8) unless "+forecastOverBudget(), "on plan")).
-		percent().textMode(valueAndName).noValue("no budget").
-		overrideByQuery("A", colorBad).overrideByQuery("B", colorSerious).overrideByQuery("C", colorWarning).overrideByQuery("D", colorGood)
+		percent().textMode(valueAndName).
+		overrideByQuery("A", colorBad).overrideByQuery("B", colorSerious).overrideByQuery("C", colorWarning).overrideByQuery("D", colorGood).
+		otherwise(used, "no budget")
 }
 
 // customerForecast returns the forecast, coloured by how it compares with the budget.
@@ -64,8 +68,9 @@ func customerForecast() *Panel {
 		instantQuery(forecastOverBudget(), "{{currency}}, over budget"),
 		instantQuery(forecast+" <= "+budget, "{{currency}}, within budget"),
 		instantQuery(forecast+" unless "+budget, "{{currency}}, no budget")).
-		money().textMode(valueAndName).noValue("no forecast").
-		overrideByQuery("A", colorSerious).overrideByQuery("B", colorGood).overrideByQuery("C", colorForecast)
+		money().textMode(valueAndName).
+		overrideByQuery("A", colorSerious).overrideByQuery("B", colorGood).overrideByQuery("C", colorForecast).
+		otherwise(forecast, "none on the first day")
 }
 
 // customerGraphs returns the cost over time.
@@ -79,7 +84,7 @@ func customerGraphs() []*Panel {
 		timeSeries("Cost per day", "Cost of each day in UTC, and the daily mean of the week before that day.",
 			rangeQuery(customerAmount(dailyCostRule), "Cost {{currency}}"),
 			rangeQuery(customerAmount(dailyMeanRule), "Daily mean, week before {{currency}}")).
-			money().noValue("less than one day of data").dailyBars().overrideByQuery("B", colorPrevious),
+			money().dailyBars().overrideByQuery("B", colorPrevious),
 		timeSeries("Current and previous period", "Cost of the current billing period, and of the previous one at the same time since its start.",
 			rangeQuery(customerAmount(costRule), "Current period {{currency}}"),
 			rangeQuery(previousPeriodCost(), "Previous period {{currency}}")).
@@ -99,7 +104,7 @@ func customerDates() []*Panel {
 			instantQuery("time() - "+customerValue(fetchedMetric), "age")).unit("s").thresholds(ageThresholds(6*hour, day)),
 		stat("Last attempt", "Whether the last attempt to fetch the usage succeeded. A customer without usage counts as a success.",
 			instantQuery("min by (job) (azure_csp_customer_fetch_success"+customerSelector+")", "attempt")).
-			valueMappings(successMappings("failed", "succeeded")).thresholds(successThresholds()).noValue("not fetched yet"),
+			valueMappings(successMappings("failed", "succeeded")).thresholds(successThresholds()),
 		table("Customer", "Name, domain, id and relationship to the partner.",
 			[][2]string{{"customer_name", "Name"}, {"domain", "Domain"}, {"customer_id", "Customer id"}, {"relationship", "Relationship"}, {"job", "Job"}}, []string{"Known"},
 			countColumn("Known", "max by (job, customer_id, customer_name, domain, relationship) ("+infoMetric+customerSelector+")")).size(12, 7),

@@ -97,7 +97,7 @@ func TestDatasources(t *testing.T) {
 
 // Panels have types of Grafana 9.3, a description, a unit and a text for no value.
 func TestPanels(t *testing.T) {
-	kinds := []string{"row", "stat", "bargauge", "timeseries", "heatmap", "table"}
+	kinds := []string{"row", "stat", "timeseries", "heatmap", "table"}
 	for _, d := range All() {
 		for _, p := range d.Panels {
 			if !slices.Contains(kinds, p.Type) {
@@ -177,7 +177,7 @@ func TestGrid(t *testing.T) {
 // Every colour is one of the palette, and no option lets Grafana choose others.
 func TestColors(t *testing.T) {
 	palette := []string{
-		colorGood, colorWarning, colorSerious, colorBad, colorCost, colorForecast, colorBudget, colorPrevious,
+		colorText, colorGood, colorWarning, colorSerious, colorBad, colorCost, colorForecast, colorBudget, colorPrevious,
 		colorNeutral, colorSecond, colorThird, colorFourth,
 	}
 	keys := regexp.MustCompile(`/(color|fixedColor|fill|iconColor)$`)
@@ -265,8 +265,7 @@ func TestCustomerVariable(t *testing.T) {
 func TestCustomerLinks(t *testing.T) {
 	const keep = "/d/azure-csp-customer?${datasource:queryparam}&${__url_time_range}"
 	want := map[string]int{
-		keep + "&var-job=${__data.fields.job:percentencode}&var-customer=${__data.fields.customer_id:percentencode}":   2,
-		keep + "&var-job=${__field.labels.job:percentencode}&var-customer=${__field.labels.customer_id:percentencode}": 1,
+		keep + "&var-job=${__data.fields.job:percentencode}&var-customer=${__data.fields.customer_id:percentencode}": 3,
 	}
 	got := map[string]int{}
 	walk(parsed(t, "csp-overview.json"), "", func(path string, value any) {
@@ -301,20 +300,42 @@ func TestSumsKeepCurrenciesApart(t *testing.T) {
 	}
 }
 
+// Without data, every panel shows the same neutral text, never the colour of its
+// lowest value, and every dashboard begins with a line that names the remedy.
+func TestNoDataIsNeutral(t *testing.T) {
+	want := object{"match": "null+nan", "result": object{"color": "text", "index": 0, "text": "no data"}}
+	for _, d := range All() {
+		for _, p := range d.Panels {
+			if p.Type == "row" || p.Title == "Status" {
+				continue
+			}
+			if got := p.FieldConfig.Defaults["noValue"]; got != "no data" {
+				t.Errorf("%s, %s: noValue = %q", d.Title, p.Title, got)
+			}
+			if mappings, _ := p.FieldConfig.Defaults["mappings"].([]object); p.Type == "stat" {
+				if diff := cmp.Diff([]object{{"type": "special", "options": want}}, mappings[:min(1, len(mappings))]); diff != "" {
+					t.Errorf("%s, %s: first mapping (-want +got):\n%s", d.Title, p.Title, diff)
+				}
+			}
+		}
+		content, err := d.JSON()
+		if err != nil || d.Panels[0].Title != "Status" || !strings.Contains(string(content), `"color": "text",`+"\n"+`                  "index": 0,`+"\n"+`                  "text": "No data: no exporter is scraped. Check the data source above`) {
+			t.Errorf("%s: the first panel does not state what to do without data: %q, error %v", d.Title, d.Panels[0].Title, err)
+		}
+	}
+}
+
 // Customers are ranked by amount within a currency, never by a share or across
 // currencies, and no overrun is left out.
 func TestRankingsAreByAmount(t *testing.T) {
-	ranked := regexp.MustCompile(`(topk|bottomk|sort_desc|sort)\b[^(]*\(`)
+	ranked := regexp.MustCompile(`\b(topk|bottomk|sort_desc|sort)\b( by \([^)]*\) )?\(`)
 	for _, d := range All() {
 		for _, p := range d.Panels {
 			for _, target := range p.Targets {
 				for _, match := range ranked.FindAllString(target.Expr, -1) {
-					if match != "sort_desc(" && match != "topk by (" {
-						t.Errorf("%s, %s: ranks by %s", d.Title, p.Title, match)
+					if match != "topk by (currency) (" || strings.Contains(target.Expr, ":ratio") {
+						t.Errorf("%s, %s: ranks a share or several currencies: %s", d.Title, p.Title, target.Expr)
 					}
-				}
-				if strings.Contains(target.Expr, "topk") && (!strings.Contains(target.Expr, "topk by (currency) (") || strings.Contains(target.Expr, ":ratio")) {
-					t.Errorf("%s, %s: ranks a share or several currencies: %s", d.Title, p.Title, target.Expr)
 				}
 			}
 		}

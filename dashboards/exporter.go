@@ -9,7 +9,7 @@ const (
 
 // exporter returns the dashboard of the health of the exporters.
 func exporter() Dashboard {
-	panels := exporterStats()
+	panels := append([]*Panel{status()}, exporterStats()...)
 	panels = append(panels, row("Customers and data", ""))
 	panels = append(panels, exporterCustomers()...)
 	panels = append(panels, row("Requests to Microsoft", ""))
@@ -36,7 +36,7 @@ func exporterStats() []*Panel {
 			unit("s").thresholds(ageThresholds(30*day, 80*day)).textMode(valueAndName),
 		stat("Last complete refresh", "Time since the end of the last complete refresh.",
 			instantQuery("time() - azure_csp_refresh_last_success_timestamp_seconds"+instanceSelector, "{{instance}}")).
-			unit("s").thresholds(ageThresholds(3*hour, day)).textMode(valueAndName).noValue("no refresh yet"),
+			unit("s").thresholds(ageThresholds(3*hour, day)).textMode(valueAndName),
 		stat("Customers covered", "Share of all known customers that have cost data, by job. Customers without Azure usage have none. The variable Instance does not apply.",
 			instantQuery(coveredRule+`{job=~"$job"}`, "{{job}}")).percent().textMode(valueAndName),
 		stat("Build", "Version of the exporter.",
@@ -57,7 +57,7 @@ func exporterCustomers() []*Panel {
 			rangeQuery("max("+age+")", "oldest"), rangeQuery("quantile(0.5, "+age+")", "median")).
 			unit("s").minZero().overrideByQuery("A", colorNeutral).overrideByQuery("B", colorSecond),
 		timeSeries("Duration of a refresh", "Duration of the last complete refresh, of the slowest of the selected exporters.",
-			rangeQuery("max(azure_csp_refresh_duration_seconds"+instanceSelector+")", "slowest")).unit("s").minZero().noValue("no refresh yet"),
+			rangeQuery("max(azure_csp_refresh_duration_seconds"+instanceSelector+")", "slowest")).unit("s").minZero(),
 		timeSeries("Failures by reason", "Attempts per second to list the customers or to fetch the usage of a customer that failed after all retries. The reasons in red need action by an operator.",
 			rangeQuery(sumRate("azure_csp_errors_total", "reason"), "{{reason}}")).
 			unit("cps").minZero().fixedColor(colorWarning).overrideByRegexp("throttled", colorSerious).overrideByRegexp("(auth|mfa|permission)", colorBad),
@@ -76,7 +76,7 @@ func exporterRequests() []*Panel {
 		heatmap("Latency", "Number of requests by duration, from start to the end of the response or to the failure.",
 			rangeQuery("sum by (le) (increase("+buckets+instanceSelector+"[$__rate_interval]))", "{{le}}")).unit("short"),
 		colorEndpoints(timeSeries("99th percentile of the latency", "Duration that 99 % of the requests did not exceed, by endpoint. Gaps are times without requests.",
-			rangeQuery("histogram_quantile(0.99, "+sumRate(buckets, "le, endpoint")+")", "{{endpoint}}")).unit("s").noValue("no requests")),
+			rangeQuery("histogram_quantile(0.99, "+sumRate(buckets, "le, endpoint")+")", "{{endpoint}}")).unit("s")),
 		timeSeries("Throttled requests", "Requests per second that Microsoft rejected with status 429.",
 			rangeQuery(sumRate(throttled, "endpoint"), "{{endpoint}}")).unit("reqps").minZero().fixedColor(colorSerious),
 		timeSeries("Requests in flight", "Concurrent requests, and their limit. Throttling lowers the limit, which then recovers.",
@@ -98,7 +98,7 @@ func exporterProcess() []*Panel {
 	return []*Panel{
 		timeSeries("Cache hits", "Share of the cache lookups by scrapes that found a fresh entry.",
 			rangeQuery(total("azure_csp_cache_hits_total")+" / "+total("azure_csp_cache_lookups_total"), "hits")).
-			percent().minZero().set("max", 1).noValue("no scrapes"),
+			percent().minZero().set("max", 1),
 		timeSeries("Duration of a scrape", "Duration of a scrape as measured by Prometheus, of the slowest of the selected exporters. A scrape waits for the refresh of stale entries.",
 			rangeQuery("max(scrape_duration_seconds"+instanceSelector+")", "slowest")).unit("s").minZero(),
 		timeSeries("Memory", "Resident memory, of the largest of the selected exporters. Not available with --web.disable-exporter-metrics.",

@@ -13,6 +13,8 @@ const (
 	colorBudget   = "dark-red" // a limit, also of requests in flight
 	colorPrevious = "#8E8E8E"  // an earlier value, for comparison
 
+	colorText = "text" // the theme's colour of text: no judgement, and no data
+
 	colorNeutral = "#6ED0E0" // counts, dates and other values without a judgement
 	colorSecond  = "#B0A080" // second, third and fourth of several equal series
 	colorThird   = "#E0A8D0"
@@ -58,10 +60,7 @@ func successThresholds() object { return absoluteThresholds(colorBad, threshold{
 
 // successMappings returns the texts for the two values of such a metric.
 func successMappings(failure, success string) []object {
-	return []object{{"type": "value", "options": object{
-		"0": object{"color": colorBad, "index": 0, "text": failure},
-		"1": object{"color": colorGood, "index": 1, "text": success},
-	}}}
+	return []object{textMapping("0", colorBad, failure), textMapping("1", colorGood, success)}
 }
 
 // set sets a default of the panel's fields. The methods below are named after
@@ -71,12 +70,31 @@ func (p *Panel) set(key string, value any) *Panel {
 	return p
 }
 
-func (p *Panel) unit(unit string) *Panel            { return p.set("unit", unit) }
-func (p *Panel) decimals(n int) *Panel              { return p.set("decimals", n) }
-func (p *Panel) minZero() *Panel                    { return p.set("min", 0) }
-func (p *Panel) noValue(text string) *Panel         { return p.set("noValue", text) }
-func (p *Panel) valueMappings(list []object) *Panel { return p.set("mappings", list) }
-func (p *Panel) dataLinks(links []object) *Panel    { return p.set("links", links) }
+func (p *Panel) unit(unit string) *Panel         { return p.set("unit", unit) }
+func (p *Panel) decimals(n int) *Panel           { return p.set("decimals", n) }
+func (p *Panel) minZero() *Panel                 { return p.set("min", 0) }
+func (p *Panel) dataLinks(links []object) *Panel { return p.set("links", links) }
+
+// valueMappings adds texts for values.
+func (p *Panel) valueMappings(list []object) *Panel {
+	return p.set("mappings", append(noData(noDataText), list...))
+}
+
+// noDataText is what panels show without data.
+const noDataText = "no data"
+
+// noData returns the mapping for no value. Without it, Grafana would colour the text
+// like the lowest value, which is green in many panels.
+func noData(text string) []object {
+	return []object{{"type": "special", "options": object{
+		"match": "null+nan", "result": object{"color": colorText, "index": 0, "text": text},
+	}}}
+}
+
+// textMapping returns the mapping of a value to a text in a colour.
+func textMapping(value, color, text string) object {
+	return object{"type": "value", "options": object{value: object{"color": color, "index": 0, "text": text}}}
+}
 
 // fixedColor shows all values in one colour.
 func (p *Panel) fixedColor(color string) *Panel {
@@ -89,7 +107,7 @@ func (p *Panel) thresholds(thresholds object) *Panel {
 }
 
 // money shows amounts in full. The currency is part of the series' name.
-func (p *Panel) money() *Panel { return p.unit("none").decimals(2).noValue("none") }
+func (p *Panel) money() *Panel { return p.unit("none").decimals(2) }
 
 // percent shows a ratio as percentage.
 func (p *Panel) percent() *Panel { return p.unit("percentunit").decimals(1) }
@@ -113,6 +131,15 @@ func (p *Panel) overrideByQuery(refID, color string, properties ...Property) *Pa
 // overrideByRegexp sets the colour of the series whose whole name matches.
 func (p *Panel) overrideByRegexp(pattern, color string) *Panel {
 	return p.override("byRegexp", "/^"+pattern+"$/", Property{"color", fixedColor(color)})
+}
+
+// otherwise adds a query that shows a text for each currency in which the customer has
+// a cost, unless the expression has a value: there is data, but not this.
+func (p *Panel) otherwise(expr, text string) *Panel {
+	target := instantQuery("0 * "+customerAmount(costRule)+" unless ("+expr+")", "{{currency}}")
+	target.RefID = refID(len(p.Targets))
+	p.Targets = append(p.Targets, target)
+	return p.overrideByQuery(target.RefID, colorText, Property{"mappings", []object{textMapping("0", colorText, text)}})
 }
 
 // dailyBars shows the first query as one bar for each day. The bar is left of its

@@ -1,11 +1,10 @@
 package dashboards
 
 // URLs of the dashboard of one customer, which keep the time range and the data
-// source: from a row of a table, and from a bar.
+// source: in general, and from a row of a table.
 const (
 	customerURL = "/d/" + customerUID + "?${datasource:queryparam}&${__url_time_range}"
 	rowURL      = customerURL + "&var-job=${__data.fields.job:percentencode}&var-customer=${__data.fields.customer_id:percentencode}"
-	barURL      = customerURL + "&var-job=${__field.labels.job:percentencode}&var-customer=${__field.labels.customer_id:percentencode}"
 )
 
 // customerLink returns a data link to the dashboard of one customer.
@@ -17,7 +16,7 @@ func customerLink(url string) []object {
 // names as values; the variable customer of the other dashboard has ids. They
 // differ in name, because links between dashboards pass variables on.
 func overview() Dashboard {
-	panels := overviewCounts()
+	panels := append([]*Panel{status()}, overviewCounts()...)
 	panels = append(panels, row("Budgets", ""), overrunTable(), row("Currencies", ""), currencyTable())
 	panels = append(panels, row("Customers", ""), customerTable(), row("$currency", "currency"))
 	panels = append(panels, overviewAmounts()...)
@@ -34,17 +33,18 @@ func overview() Dashboard {
 // return 0 where no customer matches, which differs from having no data.
 func overviewCounts() []*Panel {
 	anyCustomer := func(color string) object { return absoluteThresholds(colorGood, threshold{1, color}) }
+	orZero := " or 0 * count(" + perCustomer(costRule) + ")"
 	return []*Panel{
 		stat("Customers with cost", "Customers with a cost in the current billing period.",
 			instantQuery("count("+perCustomer(costRule)+")", "customers")),
 		stat("Over budget", "Customers whose cost exceeds their budget.",
-			instantQuery("sum("+perCustomer(budgetUsedRule)+" > bool 1)", "over budget")).thresholds(anyCustomer(colorBad)).noValue("no budget"),
+			instantQuery("sum("+perCustomer(budgetUsedRule)+" > bool 1)"+orZero, "over budget")).thresholds(anyCustomer(colorBad)),
 		stat("Over 80 % of budget", "Customers that have used more than 80 % of their budget, but not more than 100 %.",
-			instantQuery("sum(("+perCustomer(budgetUsedRule)+" > bool 0.8) - ("+perCustomer(budgetUsedRule)+" > bool 1))", "over 80 %")).thresholds(anyCustomer(colorWarning)).noValue("no budget"),
+			instantQuery("sum(("+perCustomer(budgetUsedRule)+" > bool 0.8) - ("+perCustomer(budgetUsedRule)+" > bool 1))"+orZero, "over 80 %")).thresholds(anyCustomer(colorWarning)),
 		stat("Forecast over budget", "Customers whose forecast cost at the end of the billing period exceeds their budget.",
-			instantQuery("sum("+perCustomer(forecastRule)+" > bool "+perCustomer(budgetRule)+")", "forecast over budget")).thresholds(anyCustomer(colorSerious)).noValue("no forecast"),
+			instantQuery("sum("+perCustomer(forecastRule)+" > bool "+perCustomer(budgetRule)+")"+orZero, "forecast over budget")).thresholds(anyCustomer(colorSerious)),
 		stat("Without budget", "Customers with cost for which no budget is set.",
-			instantQuery("count("+perCustomer(costRule)+" unless "+perCustomer(budgetRule)+") or 0 * count("+perCustomer(costRule)+")", "without budget")),
+			instantQuery("count("+perCustomer(costRule)+" unless "+perCustomer(budgetRule)+")"+orZero, "without budget")),
 		stat("Customers covered", "Share of all known customers that have cost data. Customers without Azure usage have none. The variables Currency and Customer do not apply.",
 			instantQuery("min("+coveredRule+`{job=~"$job"})`, "covered")).percent(),
 	}
@@ -132,7 +132,7 @@ func overviewAmounts() []*Panel {
 			rangeQuery(byCurrency("sum", budgetSumRule+currencySelector), "Budget {{currency}}"),
 			rangeQuery(byCurrency("sum", budgetedForecastSumRule+currencySelector), "Forecast {{currency}}"),
 			rangeQuery(byCurrency("sum", elapsedBudgetSumRule+currencySelector), "Budget to date {{currency}}")).
-			money().noValue("no budget").overrideByQuery("A", colorCost).overrideByQuery("B", colorBudget, dashedLine()...).
+			money().overrideByQuery("A", colorCost).overrideByQuery("B", colorBudget, dashedLine()...).
 			overrideByQuery("C", colorForecast, dashedLine()...).overrideByQuery("D", colorPrevious, dashedLine()...),
 		timeSeries("Cost and forecast in $currency, all customers",
 			"Totals of all customers billed in this currency, with and without a budget. The variable Customer does not apply.",
@@ -142,9 +142,16 @@ func overviewAmounts() []*Panel {
 		timeSeries("Cost per day in $currency, all customers",
 			"Cost of each day in UTC, of all customers billed in this currency. The variable Customer does not apply.",
 			rangeQuery(byCurrency("sum", dailyCostSumRule+currencySelector), "Cost {{currency}}")).
-			money().noValue("less than one day of data").dailyBars(),
-		barGauge("Top customers by spend in $currency", "The ten customers with the highest cost in the current billing period.",
-			instantQuery("sort_desc(topk by (currency) (10, "+perCustomer(costRule)+"))", "{{customer_name}} {{currency}}")).
-			money().fixedColor(colorCost).dataLinks(customerLink(barURL)),
+			money().dailyBars(),
+		topCustomers(),
 	}
+}
+
+// topCustomers returns the table of the customers with the highest cost in a currency.
+func topCustomers() *Panel {
+	p := table("Top customers by spend in $currency", "The ten customers with the highest cost in the current billing period. The name links to the dashboard of the customer.",
+		[][2]string{{"customer_name", "Customer"}}, []string{"currency", "customer_id", "job"},
+		barColumn("Cost", colorCost, "topk by (currency) (10, "+perCustomer(costRule)+")"))
+	p.overrideByName("Customer", Property{"links", customerLink(rowURL)}, Property{"custom.width", 260})
+	return p.option("sortBy", []object{{"desc": true, "displayName": "Cost"}}).size(12, 9)
 }

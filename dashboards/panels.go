@@ -6,7 +6,7 @@ func newPanel(kind, title, description string, options, custom object, targets [
 	for i := range targets {
 		targets[i].RefID = refID(i)
 	}
-	defaults := object{"mappings": []object{}, "noValue": "no data", "unit": "none"}
+	defaults := object{"mappings": []object{}, "noValue": noDataText, "unit": "none"}
 	if custom != nil {
 		defaults["custom"] = custom
 	}
@@ -44,15 +44,20 @@ func stat(title, description string, targets ...Target) *Panel {
 	return newPanel("stat", title, description, object{
 		"colorMode": "value", "graphMode": "none", "justifyMode": "auto", "orientation": "auto",
 		"reduceOptions": lastNotNull(), "textMode": "auto",
-	}, nil, targets).size(4, 4)
+	}, nil, targets).valueMappings(nil).size(4, 4)
 }
 
-// barGauge returns a panel of horizontal bars that compares values of one unit.
-func barGauge(title, description string, targets ...Target) *Panel {
-	return newPanel("bargauge", title, description, object{
-		"displayMode": "basic", "minVizHeight": 10, "minVizWidth": 0, "orientation": "horizontal",
-		"reduceOptions": lastNotNull(), "showUnfilled": true,
-	}, nil, targets).size(12, 10)
+// status returns the line at the top of a dashboard: whether there is data, and what
+// to do if there is none.
+func status() *Panel {
+	const noRules = "2 * group(azure_csp_customer_total_cost{job=~\"$job\"}) unless on () count(" + costRule + "{job=~\"$job\"})"
+	p := stat("Status", "Whether the selected exporters are scraped and reach Partner Center, and whether the recording rules are loaded.",
+		instantQuery("min("+noRules+" or min(azure_csp_up{job=~\"$job\"}))", "status"))
+	return p.set("mappings", append(noData("No data: no exporter is scraped. Check the data source above, and Status, Targets in Prometheus."),
+		textMapping("0", colorBad, "An exporter does not reach Partner Center: values are the last known ones. See CSP exporter health."),
+		textMapping("1", colorGood, "Exporters are scraped and reach Partner Center."),
+		textMapping("2", colorSerious, "No recording rules: load rules/azure_csp.rules.yml in Prometheus."))).
+		option("text", object{"valueSize": 16}).size(24, 2)
 }
 
 // lastNotNull reduces a series to its last value.
@@ -104,6 +109,13 @@ func countColumn(name, expr string) column {
 // amountColumn returns a column of amounts of money in one colour.
 func amountColumn(name, color, expr string) column {
 	return column{name, expr, "none", []Property{{"decimals", 2}, {"color", fixedColor(color)}, {"custom.displayMode", "color-text"}}}
+}
+
+// barColumn returns a column of amounts with bars that compare them.
+func barColumn(name, color, expr string) column {
+	return column{name, expr, "none", []Property{
+		{"decimals", 2}, {"min", 0}, {"color", fixedColor(color)}, {"custom.displayMode", "basic"},
+	}}
 }
 
 // gaugeColumn returns a column of bars from 0 to 100 percent.

@@ -124,3 +124,34 @@ func TestStateOfTheBudget(t *testing.T) {
 	}
 	runUnitTests(t, tests)
 }
+
+// The status line distinguishes an exporter that is not scraped, one that does not
+// reach Partner Center, and recording rules that are not loaded.
+func TestStatus(t *testing.T) {
+	up := func(value string) series { return series{`azure_csp_up{job="j",instance="a:1"}`, value} }
+	cost := series{`azure_csp_customer_total_cost{job="j",instance="a:1",customer_id="1",customer_name="C",currency="EUR"}`, "5"}
+	rule := series{`customer:azure_csp_customer_total_cost:max{job="j",customer_id="1",customer_name="C",currency="EUR"}`, "5"}
+	state := func(value float64) map[string][]promSample {
+		return map[string][]promSample{"status": {{"{}", value}}}
+	}
+	var tests []unitTest
+	for _, dashboard := range []string{"azure-csp-overview", "azure-csp-customer", "azure-csp-exporter"} {
+		for _, test := range []struct {
+			name  string
+			input []series
+			want  map[string][]promSample
+		}{
+			{"not scraped", []series{{"unrelated", "1"}}, nil},
+			{"not scraped any more", []series{rule}, nil},
+			{"well", []series{up("1"), cost, rule}, state(1)},
+			{"no customers", []series{up("1")}, state(1)},
+			{"failing", []series{up("0"), cost, rule}, state(0)},
+			{"no rules", []series{up("1"), cost}, state(2)},
+		} {
+			tests = append(tests, unitTest{
+				Name: test.name, Interval: "1m", InputSeries: test.input, ExprTests: expectPanel(t, dashboard, "Status", "0", test.want),
+			})
+		}
+	}
+	runUnitTests(t, tests)
+}

@@ -325,6 +325,22 @@ func TestNoDataIsNeutral(t *testing.T) {
 	}
 }
 
+// The axis of every graph starts at zero, so that a rise of 3 % does not look like an
+// explosion. It is a soft minimum, because credits make amounts negative.
+func TestAxesStartAtZero(t *testing.T) {
+	for _, d := range All() {
+		for _, p := range d.Panels {
+			if p.Type != "timeseries" {
+				continue
+			}
+			custom, _ := p.FieldConfig.Defaults["custom"].(object)
+			if custom["axisSoftMin"] != 0 || p.FieldConfig.Defaults["min"] != nil {
+				t.Errorf("%s, %s: axisSoftMin = %v, min = %v", d.Title, p.Title, custom["axisSoftMin"], p.FieldConfig.Defaults["min"])
+			}
+		}
+	}
+}
+
 // Customers are ranked by amount within a currency, never by a share or across
 // currencies, and no overrun is left out.
 func TestRankingsAreByAmount(t *testing.T) {

@@ -50,17 +50,17 @@ func exporterCustomers() []*Panel {
 	return []*Panel{
 		timeSeries("Customers by state", "Customers of the selected exporters by result of the last attempt to fetch their usage. A customer that two exporters expose is counted twice.",
 			rangeQuery("sum by (status) (azure_csp_customers"+instanceSelector+")", "{{status}}")).
-			unit("short").decimals(0).minZero().
+			unit("short").decimals(0).
 			overrideByRegexp("ok", colorGood).overrideByRegexp("no_usage", colorNeutral).overrideByRegexp("no_access", colorWarning).
 			overrideByRegexp("not_found", colorSerious).overrideByRegexp("error", colorBad).overrideByRegexp("pending", colorPrevious),
 		timeSeries("Age of the data", "Time since the exporter last fetched or revalidated the usage data of a customer: the maximum and the median of all customers.",
 			rangeQuery("max("+age+")", "oldest"), rangeQuery("quantile(0.5, "+age+")", "median")).
-			unit("s").minZero().overrideByQuery("A", colorNeutral).overrideByQuery("B", colorSecond),
+			unit("s").overrideByQuery("A", colorNeutral).overrideByQuery("B", colorSecond),
 		timeSeries("Duration of a refresh", "Duration of the last complete refresh, of the slowest of the selected exporters.",
-			rangeQuery("max(azure_csp_refresh_duration_seconds"+instanceSelector+")", "slowest")).unit("s").minZero(),
+			rangeQuery("max(azure_csp_refresh_duration_seconds"+instanceSelector+")", "slowest")).unit("s"),
 		timeSeries("Failures by reason", "Attempts per second to list the customers or to fetch the usage of a customer that failed after all retries. The reasons in red need action by an operator.",
 			rangeQuery(sumRate("azure_csp_errors_total", "reason"), "{{reason}}")).
-			unit("cps").minZero().fixedColor(colorWarning).overrideByRegexp("throttled", colorSerious).overrideByRegexp("(auth|mfa|permission)", colorBad),
+			unit("cps").fixedColor(colorWarning).overrideByRegexp("throttled", colorSerious).overrideByRegexp("(auth|mfa|permission)", colorBad),
 	}
 }
 
@@ -69,7 +69,7 @@ func exporterRequests() []*Panel {
 	return []*Panel{
 		timeSeries("Requests by status", "Requests per second by HTTP status, or \"error\" if no complete response arrived. Microsoft responds with 400, 403 or 404 for customers without usage or access.",
 			rangeQuery(sumRate(requests, "code"), "{{code}}")).
-			unit("reqps").minZero().overrideByRegexp("2..", colorGood).overrideByRegexp("429", colorSerious).
+			unit("reqps").overrideByRegexp("2..", colorGood).overrideByRegexp("429", colorSerious).
 			overrideByRegexp("401", colorWarning).overrideByRegexp("(5..|error)", colorBad),
 		colorEndpoints(timeSeries("Requests by endpoint", "Requests per second by endpoint, including retries.",
 			rangeQuery(sumRate(requests, "endpoint"), "{{endpoint}}")).unit("reqps")),
@@ -78,17 +78,17 @@ func exporterRequests() []*Panel {
 		colorEndpoints(timeSeries("99th percentile of the latency", "Duration that 99 % of the requests did not exceed, by endpoint. Gaps are times without requests.",
 			rangeQuery("histogram_quantile(0.99, "+sumRate(buckets, "le, endpoint")+")", "{{endpoint}}")).unit("s")),
 		timeSeries("Throttled requests", "Requests per second that Microsoft rejected with status 429.",
-			rangeQuery(sumRate(throttled, "endpoint"), "{{endpoint}}")).unit("reqps").minZero().fixedColor(colorSerious),
+			rangeQuery(sumRate(throttled, "endpoint"), "{{endpoint}}")).unit("reqps").fixedColor(colorSerious),
 		timeSeries("Requests in flight", "Concurrent requests, and their limit. Throttling lowers the limit, which then recovers.",
 			rangeQuery("sum(azure_csp_api_requests_in_flight"+instanceSelector+")", "in flight"),
 			rangeQuery("sum(azure_csp_api_concurrency_limit"+instanceSelector+")", "limit")).
-			unit("short").minZero().overrideByQuery("A", colorNeutral).overrideByQuery("B", colorBudget, dashedLine()...),
+			unit("short").overrideByQuery("A", colorNeutral).overrideByQuery("B", colorBudget, dashedLine()...),
 	}
 }
 
 // colorEndpoints sets a fixed colour for each endpoint.
 func colorEndpoints(p *Panel) *Panel {
-	return p.minZero().overrideByRegexp("usagesummary", colorNeutral).overrideByRegexp("customers", colorSecond).
+	return p.overrideByRegexp("usagesummary", colorNeutral).overrideByRegexp("customers", colorSecond).
 		overrideByRegexp("usagerecords", colorThird).overrideByRegexp("token", colorFourth)
 }
 
@@ -98,13 +98,13 @@ func exporterProcess() []*Panel {
 	return []*Panel{
 		timeSeries("Cache hits", "Share of the cache lookups by scrapes that found a fresh entry.",
 			rangeQuery(total("azure_csp_cache_hits_total")+" / "+total("azure_csp_cache_lookups_total"), "hits")).
-			percent().minZero().set("max", 1),
+			percent().set("max", 1),
 		timeSeries("Duration of a scrape", "Duration of a scrape as measured by Prometheus, of the slowest of the selected exporters. A scrape waits for the refresh of stale entries.",
-			rangeQuery("max(scrape_duration_seconds"+instanceSelector+")", "slowest")).unit("s").minZero(),
+			rangeQuery("max(scrape_duration_seconds"+instanceSelector+")", "slowest")).unit("s"),
 		timeSeries("Memory", "Resident memory, of the largest of the selected exporters. Not available with --web.disable-exporter-metrics.",
-			rangeQuery("max(process_resident_memory_bytes"+instanceSelector+")", "largest")).unit("bytes").minZero(),
+			rangeQuery("max(process_resident_memory_bytes"+instanceSelector+")", "largest")).unit("bytes"),
 		timeSeries("Scrape responses", "Scrapes per second by HTTP status. 503 means too many concurrent scrapes. Not available with --web.disable-exporter-metrics.",
 			rangeQuery(sumRate("promhttp_metric_handler_requests_total", "code"), "{{code}}")).
-			unit("reqps").minZero().overrideByRegexp("2..", colorGood).overrideByRegexp("5..", colorBad),
+			unit("reqps").overrideByRegexp("2..", colorGood).overrideByRegexp("5..", colorBad),
 	}
 }

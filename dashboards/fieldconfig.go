@@ -72,7 +72,6 @@ func (p *Panel) set(key string, value any) *Panel {
 
 func (p *Panel) unit(unit string) *Panel         { return p.set("unit", unit) }
 func (p *Panel) decimals(n int) *Panel           { return p.set("decimals", n) }
-func (p *Panel) minZero() *Panel                 { return p.set("min", 0) }
 func (p *Panel) dataLinks(links []object) *Panel { return p.set("links", links) }
 
 // valueMappings adds texts for values.

@@ -65,13 +65,14 @@ func lastNotNull() object {
 	return object{"calcs": []string{"lastNotNull"}, "fields": "", "values": false}
 }
 
-// timeSeries returns a panel of lines over time.
+// timeSeries returns a panel of lines over time. Its axis starts at zero, so that a
+// small change does not look like a large one, unless a value is negative.
 func timeSeries(title, description string, targets ...Target) *Panel {
 	return newPanel("timeseries", title, description, object{
 		"legend":  object{"calcs": []string{"lastNotNull"}, "displayMode": "list", "placement": "bottom", "showLegend": true},
 		"tooltip": object{"mode": "multi", "sort": "desc"},
 	}, object{
-		"axisCenteredZero": false, "axisColorMode": "text", "axisLabel": "", "axisPlacement": "auto", "barAlignment": 0,
+		"axisCenteredZero": false, "axisColorMode": "text", "axisLabel": "", "axisPlacement": "auto", "axisSoftMin": 0, "barAlignment": 0,
 		"drawStyle": "line", "fillOpacity": 10, "gradientMode": "none", "lineInterpolation": "linear", "lineWidth": 2,
 		"hideFrom":  object{"legend": false, "tooltip": false, "viz": false},
 		"pointSize": 5, "scaleDistribution": object{"type": "linear"}, "showPoints": "auto", "spanNulls": false,

@@ -8,7 +8,8 @@ const (
 // customer returns the dashboard of one customer. Its time range covers the current
 // and the end of the previous billing period.
 func customer() Dashboard {
-	panels := append([]*Panel{status()}, customerStats()...)
+	panels := append([]*Panel{status()}, customerAmounts()...)
+	panels = append(panels, customerPeriod()...)
 	panels = append(panels, customerGraphs()...)
 	panels = append(panels, row("Dates and freshness", ""))
 	panels = append(panels, customerDates()...)
@@ -17,21 +18,30 @@ func customer() Dashboard {
 		[]Variable{datasourceVariable(), jobVariable(), customerVariable()}, panels...)
 }
 
-// customerStats returns the current values of the customer.
-func customerStats() []*Panel {
+// customerAmounts returns the current amounts of the customer.
+func customerAmounts() []*Panel {
 	return []*Panel{
 		stat("Cost", "Estimated cost of the current billing period so far.",
-			instantQuery(customerAmount(costRule), "{{currency}}")).money().textMode(valueAndName).fixedColor(colorCost),
+			instantQuery(customerAmount(costRule), "{{currency}}")).money().textMode(valueAndName).fixedColor(colorCost).size(6, 4),
 		stat("Budget", "Spending budget for one billing period.",
 			instantQuery(customerBudget(), "{{currency}}")).money().textMode(valueAndName).fixedColor(colorBudget).
-			otherwise(customerBudget(), "no budget"),
-		customerBudgetUsed(),
-		customerForecast(),
+			otherwise(customerBudget(), "no budget").size(6, 4),
+		customerForecast().size(6, 4),
 		stat("Last 24 hours", "Cost of the last 24 hours, or since the start of the billing period if that is later.",
 			instantQuery(customerAmount(dailyCostRule), "{{currency}}")).money().textMode(valueAndName).fixedColor(colorCost).
-			otherwise(customerAmount(dailyCostRule), "less than a day of history"),
+			otherwise(customerAmount(dailyCostRule), "no history yet").size(6, 4),
+	}
+}
+
+// customerPeriod returns the used share of the budget and the billing period.
+func customerPeriod() []*Panel {
+	return []*Panel{
+		customerBudgetUsed().size(6, 4),
 		stat("Period elapsed", "Elapsed share of the billing period.",
-			instantQuery(customerValue(periodElapsedRule), "elapsed")).percent(),
+			instantQuery(customerValue(periodElapsedRule), "elapsed")).percent().size(6, 4),
+		stat("Billing period", "Start and end of the current billing period. The end is exclusive.",
+			instantQuery("1000 * "+customerValue(periodStartRule), "Start"), instantQuery("1000 * "+customerValue(periodEndRule), "End")).
+			unit("time:YYYY-MM-DD").textMode(valueAndName).size(12, 4),
 	}
 }
 
@@ -70,7 +80,7 @@ func customerForecast() *Panel {
 		instantQuery(forecast+" unless "+budget, "{{currency}}, no budget")).
 		money().textMode(valueAndName).
 		overrideByQuery("A", colorSerious).overrideByQuery("B", colorGood).overrideByQuery("C", colorForecast).
-		otherwise(forecast, "none on the first day")
+		otherwise(forecast, "none yet")
 }
 
 // customerGraphs returns the cost over time.
@@ -92,19 +102,17 @@ func customerGraphs() []*Panel {
 	}
 }
 
-// customerDates returns the billing period, the age of the data and the identity
+// customerDates returns the age of the data and the identity
 // of the customer.
 func customerDates() []*Panel {
 	return []*Panel{
-		stat("Billing period", "Start and end of the current billing period. The end is exclusive.",
-			instantQuery("1000 * "+customerValue(periodStartRule), "Start"), instantQuery("1000 * "+customerValue(periodEndRule), "End")).unit("dateTimeAsIso").textMode(valueAndName).size(12, 4),
 		stat("Last changed by Microsoft", "Time since Microsoft last changed the usage data. It does so about once a day.",
-			instantQuery("time() - "+customerValue(lastModifiedMetric), "age")).unit("s").thresholds(ageThresholds(2*day, 4*day)),
+			instantQuery("time() - "+customerValue(lastModifiedMetric), "age")).unit("s").thresholds(ageThresholds(2*day, 4*day)).size(8, 4),
 		stat("Last confirmed", "Time since the exporter last fetched or revalidated the usage data.",
-			instantQuery("time() - "+customerValue(fetchedMetric), "age")).unit("s").thresholds(ageThresholds(6*hour, day)),
+			instantQuery("time() - "+customerValue(fetchedMetric), "age")).unit("s").thresholds(ageThresholds(6*hour, day)).size(8, 4),
 		stat("Last attempt", "Whether the last attempt to fetch the usage succeeded. A customer without usage counts as a success.",
 			instantQuery("min by (job) (azure_csp_customer_fetch_success"+customerSelector+")", "attempt")).
-			valueMappings(successMappings("failed", "succeeded")).thresholds(successThresholds()),
+			valueMappings(successMappings("failed", "succeeded")).thresholds(successThresholds()).size(8, 4),
 		table("Customer", "Name, domain, id and relationship to the partner.",
 			[][2]string{{"customer_name", "Name"}, {"domain", "Domain"}, {"customer_id", "Customer id"}, {"relationship", "Relationship"}, {"job", "Job"}}, []string{"Known"},
 			countColumn("Known", "max by (job, customer_id, customer_name, domain, relationship) ("+infoMetric+customerSelector+")")).size(12, 7),

@@ -341,6 +341,42 @@ func TestAxesStartAtZero(t *testing.T) {
 	}
 }
 
+// Amounts have separators. Text of values has a fixed size, so that large amounts are
+// not the smallest, and dates are as large as amounts.
+func TestAmountsAreReadable(t *testing.T) {
+	amounts := 0
+	for _, d := range All() {
+		for _, p := range d.Panels {
+			text, _ := p.Options["text"].(object)
+			if p.Type == "stat" && p.Title != "Status" && text["valueSize"] != 36 {
+				t.Errorf("%s, %s: text = %v", d.Title, p.Title, text)
+			}
+			content, err := json.Marshal(p.FieldConfig)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, target := range p.Targets {
+				if money := regexp.MustCompile(`azure_csp_customer_(total_cost:(max|forecast|delta1d)|budget:max)`); !money.MatchString(target.Expr) || strings.Contains(target.Expr, "count(") {
+					continue
+				}
+				amounts++
+				if p.Type != "table" && p.FieldConfig.Defaults["unit"] != "locale" && p.FieldConfig.Defaults["unit"] != "percentunit" || p.Type == "table" && !strings.Contains(string(content), `"locale"`) {
+					t.Errorf("%s, %s: amounts without separators", d.Title, p.Title)
+				}
+			}
+		}
+	}
+	if amounts < 20 {
+		t.Errorf("found %d queries of amounts, want 20 or more", amounts)
+	}
+	pattern := regexp.MustCompile(strings.Trim(withoutMinorUnit, "/"))
+	for name, want := range map[string]bool{"JPY": true, "Cost KRW": true, "JPY, over budget": true, "EUR": false, "Cost USD": false} {
+		if pattern.MatchString(name) != want {
+			t.Errorf("%q: without minor unit = %t, want %t", name, !want, want)
+		}
+	}
+}
+
 // Customers are ranked by amount within a currency, never by a share or across
 // currencies, and no overrun is left out.
 func TestRankingsAreByAmount(t *testing.T) {

@@ -105,8 +105,17 @@ func (p *Panel) thresholds(thresholds object) *Panel {
 	return p.set("color", object{"mode": "thresholds"}).set("thresholds", thresholds)
 }
 
+// moneyUnit is the unit of amounts: in full, with the separators of the reader's locale.
+const moneyUnit = "locale"
+
+// withoutMinorUnit matches the name of a series in a currency that has no minor unit by
+// ISO 4217.
+const withoutMinorUnit = `/\b(BIF|CLP|DJF|GNF|ISK|JPY|KMF|KRW|PYG|RWF|UGX|UYI|VND|VUV|XAF|XOF|XPF)\b/`
+
 // money shows amounts in full. The currency is part of the series' name.
-func (p *Panel) money() *Panel { return p.unit("none").decimals(2) }
+func (p *Panel) money() *Panel {
+	return p.unit(moneyUnit).decimals(2).override("byRegexp", withoutMinorUnit, Property{"decimals", 0})
+}
 
 // percent shows a ratio as percentage.
 func (p *Panel) percent() *Panel { return p.unit("percentunit").decimals(1) }

@@ -39,11 +39,12 @@ func row(title, repeat string) *Panel {
 	}
 }
 
-// stat returns a panel that shows single values.
+// stat returns a panel that shows single values. The size of its text is fixed: Grafana
+// would otherwise shrink long values, which large amounts are.
 func stat(title, description string, targets ...Target) *Panel {
 	return newPanel("stat", title, description, object{
 		"colorMode": "value", "graphMode": "none", "justifyMode": "auto", "orientation": "auto",
-		"reduceOptions": lastNotNull(), "textMode": "auto",
+		"reduceOptions": lastNotNull(), "text": object{"titleSize": 14, "valueSize": 36}, "textMode": "auto",
 	}, nil, targets).valueMappings(nil).size(4, 4)
 }
 
@@ -107,15 +108,16 @@ func countColumn(name, expr string) column {
 	return column{name, expr, "none", []Property{{"decimals", 0}}}
 }
 
-// amountColumn returns a column of amounts of money in one colour.
+// amountColumn returns a column of amounts of money in one colour, in whole units of
+// the currency.
 func amountColumn(name, color, expr string) column {
-	return column{name, expr, "none", []Property{{"decimals", 2}, {"color", fixedColor(color)}, {"custom.displayMode", "color-text"}}}
+	return column{name, expr, moneyUnit, []Property{{"decimals", 0}, {"color", fixedColor(color)}, {"custom.displayMode", "color-text"}}}
 }
 
 // barColumn returns a column of amounts with bars that compare them.
 func barColumn(name, color, expr string) column {
-	return column{name, expr, "none", []Property{
-		{"decimals", 2}, {"min", 0}, {"color", fixedColor(color)}, {"custom.displayMode", "basic"},
+	return column{name, expr, moneyUnit, []Property{
+		{"decimals", 0}, {"min", 0}, {"color", fixedColor(color)}, {"custom.displayMode", "basic"},
 	}}
 }
 

@@ -22,13 +22,13 @@ func customer() Dashboard {
 func customerAmounts() []*Panel {
 	return []*Panel{
 		stat("Cost", "Estimated cost of the current billing period so far.",
-			instantQuery(customerAmount(costRule), "{{currency}}")).money().textMode(valueAndName).fixedColor(colorCost).size(6, 4),
+			instantQuery(customerAmount(costRule), "{{currency}}")).money().textMode(valueAndName).size(6, 4),
 		stat("Budget", "Spending budget for one billing period.",
-			instantQuery(customerBudget(), "{{currency}}")).money().textMode(valueAndName).fixedColor(colorBudget).
+			instantQuery(customerBudget(), "{{currency}}")).money().textMode(valueAndName).
 			otherwise(customerBudget(), "no budget").size(6, 4),
 		customerForecast().size(6, 4),
 		stat("Last 24 hours", "Cost of the last 24 hours, or since the start of the billing period if that is later.",
-			instantQuery(customerAmount(dailyCostRule), "{{currency}}")).money().textMode(valueAndName).fixedColor(colorCost).
+			instantQuery(customerAmount(dailyCostRule), "{{currency}}")).money().textMode(valueAndName).
 			otherwise(customerAmount(dailyCostRule), "no history yet").size(6, 4),
 	}
 }
@@ -66,7 +66,7 @@ func customerBudgetUsed() *Panel {
 		instantQuery("("+used+" > 0.8 <= 1) unless "+forecastOverBudget(), "nearly used"),
 		instantQuery("("+used+" <= 0.8) unless "+forecastOverBudget(), "on plan")).
 		percent().textMode(valueAndName).
-		overrideByQuery("A", colorBad).overrideByQuery("B", colorSerious).overrideByQuery("C", colorWarning).overrideByQuery("D", colorGood).
+		overrideByQuery("A", fillBad).overrideByQuery("B", fillSerious).overrideByQuery("C", fillWarning).
 		otherwise(used, "no budget")
 }
 
@@ -79,7 +79,7 @@ func customerForecast() *Panel {
 		instantQuery(forecast+" <= "+budget, "{{currency}}, within budget"),
 		instantQuery(forecast+" unless "+budget, "{{currency}}, no budget")).
 		money().textMode(valueAndName).
-		overrideByQuery("A", colorSerious).overrideByQuery("B", colorGood).overrideByQuery("C", colorForecast).
+		overrideByQuery("A", fillSerious).
 		otherwise(forecast, "none yet")
 }
 

@@ -2,10 +2,13 @@ package dashboards
 
 import (
 	"encoding/json"
+	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -176,10 +179,9 @@ func TestGrid(t *testing.T) {
 
 // Every colour is one of the palette, and no option lets Grafana choose others.
 func TestColors(t *testing.T) {
-	palette := []string{
-		colorText, colorGood, colorWarning, colorSerious, colorBad, colorCost, colorForecast, colorBudget, colorPrevious,
-		colorNeutral, colorSecond, colorThird, colorFourth,
-	}
+	palette := slices.Collect(maps.Keys(lines))
+	palette = append(palette, slices.Collect(maps.Keys(fills))...)
+	palette = append(palette, "transparent")
 	keys := regexp.MustCompile(`/(color|fixedColor|fill|iconColor)$`)
 	for _, d := range All() {
 		found := 0
@@ -202,6 +204,140 @@ func TestColors(t *testing.T) {
 				t.Errorf("%s: %s = %s", d.Title, path, mode)
 			}
 		})
+	}
+}
+
+// lines has the colours of lines in Grafana's dark and light theme.
+var lines = map[string][2]string{
+	"semi-dark-green": {"#56A64B", "#37872D"},
+	"#A8850C":         {"#A8850C", "#A8850C"},
+	"dark-orange":     {"#FA6400", "#E55400"},
+	"red":             {"#F2495C", "#E02F44"},
+	"blue":            {"#5794F2", "#3274D9"},
+	"purple":          {"#B877D9", "#A352CC"},
+	"text":            {"#CCCCDC", "#24292E"},
+	"#8E8E8E":         {"#8E8E8E", "#8E8E8E"},
+	"#17919F":         {"#17919F", "#17919F"},
+	"#D0589F":         {"#D0589F", "#D0589F"},
+	"#7F8C2B":         {"#7F8C2B", "#7F8C2B"},
+}
+
+// fills has the backgrounds of values in both themes, with the colour in which Grafana
+// writes on them: dark on bright ones.
+var fills = map[string][2][2]string{
+	"yellow":             {{"#FADE2A", "#202226"}, {"#F2CC0C", "#202226"}},
+	"super-light-orange": {{"#FFCB7D", "#202226"}, {"#FFB357", "#202226"}},
+	"dark-red":           {{"#C4162A", "#F7F8FA"}, {"#AD0317", "#F7F8FA"}},
+}
+
+// contrast returns the contrast of two colours as WCAG 2.1 defines it.
+func contrast(t *testing.T, a, b string) float64 {
+	t.Helper()
+	luminance := func(color string) float64 {
+		sum := 0.0
+		for i, weight := range []float64{0.2126, 0.7152, 0.0722} {
+			v, err := strconv.ParseUint(color[1+2*i:3+2*i], 16, 8)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := float64(v) / 255
+			if c <= 0.03928 {
+				sum += weight * c / 12.92
+				continue
+			}
+			sum += weight * math.Pow((c+0.055)/1.055, 2.4)
+		}
+		return sum
+	}
+	x, y := luminance(a), luminance(b)
+	return (max(x, y) + 0.05) / (min(x, y) + 0.05)
+}
+
+// Values are written in a contrast of at least 4.5, and lines drawn in at least 3, on
+// the dark and the light theme. Only fills colour values.
+func TestContrast(t *testing.T) {
+	if got := contrast(t, "#FFFFFF", "#000000"); got != 21 {
+		t.Fatalf("contrast of white and black = %g, want 21", got)
+	}
+	background := [2]string{"#181B1F", "#FFFFFF"}
+	for theme := range background {
+		for name, colors := range lines {
+			if got := contrast(t, colors[theme], background[theme]); got < 3 {
+				t.Errorf("theme %d, %s: contrast %.2f, want 3 or more", theme, name, got)
+			}
+		}
+		for name, colors := range fills {
+			if got := contrast(t, colors[theme][0], colors[theme][1]); got < 4.5 {
+				t.Errorf("theme %d, %s: contrast %.2f, want 4.5 or more", theme, name, got)
+			}
+		}
+		if got := contrast(t, lines["blue"][theme], background[theme]); got < 4.5 { // the text beside the bars of a table
+			t.Errorf("theme %d, blue: contrast %.2f, want 4.5 or more", theme, got)
+		}
+	}
+	for _, d := range All() {
+		for _, p := range d.Panels {
+			if p.Type != "stat" && p.Type != "table" {
+				continue
+			}
+			walk(map[string]any{"fieldConfig": parsedPanel(t, &p)}, "", func(path string, value any) {
+				color, ok := value.(string)
+				if _, fill := fills[color]; ok && regexp.MustCompile(`/(color|fixedColor)$`).MatchString(path) && !fill && color != "transparent" && color != "blue" {
+					if p.Type == "stat" || !strings.Contains(path, "/defaults/") {
+						t.Errorf("%s, %s: %s = %s is not a fill", d.Title, p.Title, path, color)
+					}
+				}
+			})
+		}
+	}
+}
+
+// parsedPanel returns the field configuration of a panel as JSON has it.
+func parsedPanel(t *testing.T, p *Panel) any {
+	t.Helper()
+	content, err := json.Marshal(p.FieldConfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var value any
+	if err := json.Unmarshal(content, &value); err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
+
+// Series of a graph have different colours: no override covers two names of a closed
+// set of labels.
+func TestSeriesDiffer(t *testing.T) {
+	sets := map[string][]string{
+		"{{reason}}":   {"auth", "mfa", "permission", "throttled", "timeout", "network", "server", "decode", "client"},
+		"{{status}}":   {"ok", "no_usage", "no_access", "not_found", "error", "pending"},
+		"{{endpoint}}": {"token", "customers", "usagesummary", "usagerecords", "subscriptionrecords", "resourcerecords", "meterrecords", "fraudevents"},
+	}
+	found := 0
+	for _, d := range All() {
+		for _, p := range d.Panels {
+			if p.Type != "timeseries" || sets[p.Targets[0].LegendFormat] == nil {
+				continue
+			}
+			found++
+			used := map[string]string{}
+			for _, name := range sets[p.Targets[0].LegendFormat] {
+				color := ""
+				for _, o := range p.FieldConfig.Overrides {
+					if regexp.MustCompile(strings.Trim(o.Matcher.Options, "/")).MatchString(name) {
+						color, _ = o.Properties[0].Value.(object)["fixedColor"].(string)
+					}
+				}
+				if other, ok := used[color]; ok || color == "" {
+					t.Errorf("%s, %s: %s has the colour %q, as has %q", d.Title, p.Title, name, color, other)
+				}
+				used[color] = name
+			}
+		}
+	}
+	if found != 5 {
+		t.Errorf("found %d graphs of closed sets, want 5", found)
 	}
 }
 
@@ -303,7 +439,7 @@ func TestSumsKeepCurrenciesApart(t *testing.T) {
 // Without data, every panel shows the same neutral text, never the colour of its
 // lowest value, and every dashboard begins with a line that names the remedy.
 func TestNoDataIsNeutral(t *testing.T) {
-	want := object{"match": "null+nan", "result": object{"color": "text", "index": 0, "text": "no data"}}
+	want := object{"match": "null+nan", "result": object{"color": "transparent", "index": 0, "text": "no data"}}
 	for _, d := range All() {
 		for _, p := range d.Panels {
 			if p.Type == "row" || p.Title == "Status" {
@@ -319,7 +455,7 @@ func TestNoDataIsNeutral(t *testing.T) {
 			}
 		}
 		content, err := d.JSON()
-		if err != nil || d.Panels[0].Title != "Status" || !strings.Contains(string(content), `"color": "text",`+"\n"+`                  "index": 0,`+"\n"+`                  "text": "No data: no exporter is scraped. Check the data source above`) {
+		if err != nil || d.Panels[0].Title != "Status" || !strings.Contains(string(content), `"color": "transparent",`+"\n"+`                  "index": 0,`+"\n"+`                  "text": "No data: no exporter is scraped. Check the data source above`) {
 			t.Errorf("%s: the first panel does not state what to do without data: %q, error %v", d.Title, d.Panels[0].Title, err)
 		}
 	}

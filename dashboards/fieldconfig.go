@@ -1,24 +1,29 @@
 package dashboards
 
-// The palette. A colour has the same meaning on every dashboard. Names refer to
-// Grafana's own colours, which suit the dark and the light theme.
+// Colours of lines. A colour has the same meaning on every dashboard. Names refer to
+// Grafana's own colours, which differ in the dark and the light theme. The contrast
+// with the background of either is at least 3.
 const (
-	colorGood    = "green"
-	colorWarning = "yellow" // more than 80 % of a budget, or close to a failure
-	colorSerious = "orange" // a forecast over the budget, or throttling
-	colorBad     = "red"    // over budget, or failing
-
+	colorGood     = "semi-dark-green"
+	colorWarning  = "#A8850C"
+	colorSerious  = "dark-orange" // throttling
+	colorBad      = "red"
 	colorCost     = "blue"
 	colorForecast = "purple"
-	colorBudget   = "dark-red" // a limit, also of requests in flight
-	colorPrevious = "#8E8E8E"  // an earlier value, for comparison
+	colorBudget   = "text"    // a limit, also of requests in flight
+	colorPrevious = "#8E8E8E" // an earlier value, for comparison
+	colorNeutral  = "#17919F" // values without a judgement
+	colorSecond   = "#D0589F" // further ones of several equal series
+	colorThird    = "#7F8C2B"
+)
 
-	colorText = "text" // the theme's colour of text: no judgement, and no data
-
-	colorNeutral = "#6ED0E0" // counts, dates and other values without a judgement
-	colorSecond  = "#B0A080" // second, third and fourth of several equal series
-	colorThird   = "#E0A8D0"
-	colorFourth  = "#4F9A94"
+// Backgrounds of values. Grafana writes the value on it in black or white, in a
+// contrast of at least 4.5. A value has no colour unless it needs attention.
+const (
+	fillNone    = "transparent"
+	fillWarning = "yellow"             // more than 80 % of a budget, or close to a failure
+	fillSerious = "super-light-orange" // a forecast over the budget
+	fillBad     = "dark-red"           // over budget, or failing
 )
 
 // fixedColor returns a colour option for all values.
@@ -41,26 +46,26 @@ func absoluteThresholds(base string, thresholds ...threshold) object {
 
 // budgetThresholds returns the thresholds of the used share of a budget.
 func budgetThresholds() object {
-	return absoluteThresholds(colorGood, threshold{0.8, colorWarning}, threshold{1, colorBad})
+	return absoluteThresholds(fillNone, threshold{0.8, fillWarning}, threshold{1, fillBad})
 }
 
 // forecastThresholds returns the thresholds of the forecast share of a budget.
 func forecastThresholds() object {
-	return absoluteThresholds(colorGood, threshold{1, colorSerious})
+	return absoluteThresholds(fillNone, threshold{1, fillSerious})
 }
 
 // ageThresholds returns thresholds in seconds.
 func ageThresholds(warning, bad float64) object {
-	return absoluteThresholds(colorGood, threshold{warning, colorWarning}, threshold{bad, colorBad})
+	return absoluteThresholds(fillNone, threshold{warning, fillWarning}, threshold{bad, fillBad})
 }
 
 // successThresholds returns the thresholds of a metric that is 1 on success and 0
 // on failure.
-func successThresholds() object { return absoluteThresholds(colorBad, threshold{1, colorGood}) }
+func successThresholds() object { return absoluteThresholds(fillBad, threshold{1, fillNone}) }
 
 // successMappings returns the texts for the two values of such a metric.
 func successMappings(failure, success string) []object {
-	return []object{textMapping("0", colorBad, failure), textMapping("1", colorGood, success)}
+	return []object{textMapping("0", fillBad, failure), textMapping("1", fillNone, success)}
 }
 
 // set sets a default of the panel's fields. The methods below are named after
@@ -86,7 +91,7 @@ const noDataText = "no data"
 // like the lowest value, which is green in many panels.
 func noData(text string) []object {
 	return []object{{"type": "special", "options": object{
-		"match": "null+nan", "result": object{"color": colorText, "index": 0, "text": text},
+		"match": "null+nan", "result": object{"color": fillNone, "index": 0, "text": text},
 	}}}
 }
 
@@ -136,9 +141,13 @@ func (p *Panel) overrideByQuery(refID, color string, properties ...Property) *Pa
 	return p.override("byFrameRefID", refID, append([]Property{{"color", fixedColor(color)}}, properties...)...)
 }
 
-// overrideByRegexp sets the colour of the series whose whole name matches.
-func (p *Panel) overrideByRegexp(pattern, color string) *Panel {
-	return p.override("byRegexp", "/^"+pattern+"$/", Property{"color", fixedColor(color)})
+// colors sets the colours of series, in pairs of a regular expression that matches the
+// whole name and a colour. Of several that match, the last one applies.
+func (p *Panel) colors(pairs ...string) *Panel {
+	for i := 0; i+1 < len(pairs); i += 2 {
+		p.override("byRegexp", "/^"+pairs[i]+"$/", Property{"color", fixedColor(pairs[i+1])})
+	}
+	return p
 }
 
 // otherwise adds a query that shows a text for each currency in which the customer has
@@ -147,7 +156,7 @@ func (p *Panel) otherwise(expr, text string) *Panel {
 	target := instantQuery("0 * "+customerAmount(costRule)+" unless ("+expr+")", "{{currency}}")
 	target.RefID = refID(len(p.Targets))
 	p.Targets = append(p.Targets, target)
-	return p.overrideByQuery(target.RefID, colorText, Property{"mappings", []object{textMapping("0", colorText, text)}})
+	return p.overrideByQuery(target.RefID, fillNone, Property{"mappings", []object{textMapping("0", fillNone, text)}})
 }
 
 // dailyBars shows the first query as one bar for each day. The bar is left of its

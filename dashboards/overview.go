@@ -32,17 +32,17 @@ func overview() Dashboard {
 // overviewCounts returns the panels that count customers. Comparisons with bool
 // return 0 where no customer matches, which differs from having no data.
 func overviewCounts() []*Panel {
-	anyCustomer := func(color string) object { return absoluteThresholds(colorGood, threshold{1, color}) }
+	anyCustomer := func(color string) object { return absoluteThresholds(fillNone, threshold{1, color}) }
 	orZero := " or 0 * count(" + perCustomer(costRule) + ")"
 	return []*Panel{
 		stat("Customers with cost", "Customers with a cost in the current billing period.",
 			instantQuery("count("+perCustomer(costRule)+")", "customers")),
 		stat("Over budget", "Customers whose cost exceeds their budget.",
-			instantQuery("sum("+perCustomer(budgetUsedRule)+" > bool 1)"+orZero, "over budget")).thresholds(anyCustomer(colorBad)),
+			instantQuery("sum("+perCustomer(budgetUsedRule)+" > bool 1)"+orZero, "over budget")).thresholds(anyCustomer(fillBad)),
 		stat("Over 80 % of budget", "Customers that have used more than 80 % of their budget, but not more than 100 %.",
-			instantQuery("sum(("+perCustomer(budgetUsedRule)+" > bool 0.8) - ("+perCustomer(budgetUsedRule)+" > bool 1))"+orZero, "over 80 %")).thresholds(anyCustomer(colorWarning)),
+			instantQuery("sum(("+perCustomer(budgetUsedRule)+" > bool 0.8) - ("+perCustomer(budgetUsedRule)+" > bool 1))"+orZero, "over 80 %")).thresholds(anyCustomer(fillWarning)),
 		stat("Forecast over budget", "Customers whose forecast cost at the end of the billing period exceeds their budget.",
-			instantQuery("sum("+perCustomer(forecastRule)+" > bool "+perCustomer(budgetRule)+")"+orZero, "forecast over budget")).thresholds(anyCustomer(colorSerious)),
+			instantQuery("sum("+perCustomer(forecastRule)+" > bool "+perCustomer(budgetRule)+")"+orZero, "forecast over budget")).thresholds(anyCustomer(fillSerious)),
 		stat("Without budget", "Customers with cost for which no budget is set.",
 			instantQuery("count("+perCustomer(costRule)+" unless "+perCustomer(budgetRule)+")"+orZero, "without budget")),
 		stat("Customers covered", "Share of all known customers that have cost data. Customers without Azure usage have none. The variables Currency and Customer do not apply.",
@@ -61,14 +61,14 @@ func currencyTable() *Panel {
 		"Totals of the selected customers, one row for each currency. The columns from \"With budget\" on include only the customers that have a budget. \"Used to date\" compares their cost with their budgets for the elapsed part of each billing period: above 100 %, they spend faster than planned.",
 		[][2]string{{"currency", "Currency"}}, nil,
 		countColumn("Customers", byCurrency("count", perCustomer(costRule))),
-		amountColumn("Cost", colorCost, byCurrency("sum", perCustomer(costRule))),
-		amountColumn("Forecast", colorForecast, byCurrency("sum", perCustomer(forecastRule))),
-		amountColumn("Last 24 hours", colorCost, byCurrency("sum", perCustomer(dailyCostRule))),
+		amountColumn("Cost", byCurrency("sum", perCustomer(costRule))),
+		amountColumn("Forecast", byCurrency("sum", perCustomer(forecastRule))),
+		amountColumn("Last 24 hours", byCurrency("sum", perCustomer(dailyCostRule))),
 		countColumn("With budget", byCurrency("count", perCustomer(costRule)+" and "+budget)),
-		amountColumn("Their cost", colorCost, cost),
-		amountColumn("Their budgets", colorBudget, byCurrency("sum", budget)),
-		gaugeColumn("Budget used", cost+" / "+byCurrency("sum", budget), budgetThresholds()),
-		gaugeColumn("Used to date", cost+" / "+elapsed, forecastThresholds()),
+		amountColumn("Their cost", cost),
+		amountColumn("Their budgets", byCurrency("sum", budget)),
+		percentColumn("Budget used", cost+" / "+byCurrency("sum", budget)).filled(budgetThresholds()),
+		percentColumn("Used to date", cost+" / "+elapsed).filled(forecastThresholds()),
 	).size(24, 8)
 }
 
@@ -86,12 +86,12 @@ func overrunTable() *Panel {
 	p := table("Over budget",
 		"The selected customers whose cost, or forecast cost at the end of the billing period, exceeds their budget. Within a currency, the largest overrun comes first. The name links to the dashboard of the customer.",
 		[][2]string{{"currency", "Currency"}, {"customer_name", "Customer"}}, []string{"customer_id", "job"},
-		amountColumn("Over by", colorBad, overBudget(costRule)),
-		amountColumn("Forecast over by", colorSerious, overBudget(forecastRule)),
-		amountColumn("Cost", colorCost, perCustomer(costRule)+" and "+over),
-		amountColumn("Budget", colorBudget, perCustomer(budgetRule)+" and "+over),
-		amountColumn("Forecast", colorForecast, perCustomer(forecastRule)+" and "+over),
-		gaugeColumn("Budget used", perCustomer(budgetUsedRule)+" and "+over, budgetThresholds()),
+		amountColumn("Over by", overBudget(costRule)),
+		amountColumn("Forecast over by", overBudget(forecastRule)),
+		amountColumn("Cost", perCustomer(costRule)+" and "+over),
+		amountColumn("Budget", perCustomer(budgetRule)+" and "+over),
+		amountColumn("Forecast", perCustomer(forecastRule)+" and "+over),
+		percentColumn("Budget used", perCustomer(budgetUsedRule)+" and "+over).filled(budgetThresholds()),
 	)
 	p.overrideByName("Customer", Property{"links", customerLink(rowURL)}, Property{"custom.width", 260})
 	p.overrideByName("Currency", Property{"custom.width", 100})
@@ -108,14 +108,14 @@ func customerTable() *Panel {
 	p := table("All customers",
 		"The selected customers with cost, each in its own currency. The name links to the dashboard of the customer. An empty cell means that there is no budget, or not enough history.",
 		[][2]string{{"customer_name", "Customer"}, {"currency", "Currency"}}, []string{"customer_id", "job"},
-		amountColumn("Cost", colorCost, perCustomer(costRule)),
-		amountColumn("Budget", colorBudget, perCustomer(budgetRule)),
-		gaugeColumn("Budget used", perCustomer(budgetUsedRule), budgetThresholds()),
-		amountColumn("Forecast", colorForecast, perCustomer(forecastRule)),
-		gaugeColumn("Forecast share", forecastShare(), forecastThresholds()),
-		amountColumn("Last 24 hours", colorCost, perCustomer(dailyCostRule)),
-		amountColumn("Daily mean, week before", colorPrevious, perCustomer(dailyMeanRule)),
-		gaugeColumn("Period elapsed", withCostLabels("max by (job, customer_id) ("+periodElapsedRule+`{job=~"$job"})`), absoluteThresholds(colorNeutral)),
+		amountColumn("Cost", perCustomer(costRule)),
+		amountColumn("Budget", perCustomer(budgetRule)),
+		percentColumn("Budget used", perCustomer(budgetUsedRule)).filled(budgetThresholds()),
+		amountColumn("Forecast", perCustomer(forecastRule)),
+		percentColumn("Forecast share", forecastShare()).filled(forecastThresholds()),
+		amountColumn("Last 24 hours", perCustomer(dailyCostRule)),
+		amountColumn("Daily mean, week before", perCustomer(dailyMeanRule)),
+		percentColumn("Period elapsed", withCostLabels("max by (job, customer_id) ("+periodElapsedRule+`{job=~"$job"})`)),
 		column{"Last changed", withCostLabels("1000 * max by (job, customer_id) (" + lastModifiedMetric + `{job=~"$job"})`), "dateTimeFromNow", nil},
 	)
 	p.overrideByName("Customer", Property{"links", customerLink(rowURL)}, Property{"custom.width", 260})

@@ -43,9 +43,9 @@ func row(title, repeat string) *Panel {
 // would otherwise shrink long values, which large amounts are.
 func stat(title, description string, targets ...Target) *Panel {
 	return newPanel("stat", title, description, object{
-		"colorMode": "value", "graphMode": "none", "justifyMode": "auto", "orientation": "auto",
+		"colorMode": "background", "graphMode": "none", "justifyMode": "auto", "orientation": "auto",
 		"reduceOptions": lastNotNull(), "text": object{"titleSize": 14, "valueSize": 36}, "textMode": "auto",
-	}, nil, targets).valueMappings(nil).size(4, 4)
+	}, nil, targets).valueMappings(nil).fixedColor(fillNone).size(4, 4)
 }
 
 // status returns the line at the top of a dashboard: whether there is data, and what
@@ -55,9 +55,9 @@ func status() *Panel {
 	p := stat("Status", "Whether the selected exporters are scraped and reach Partner Center, and whether the recording rules are loaded.",
 		instantQuery("min("+noRules+" or min(azure_csp_up{job=~\"$job\"}))", "status"))
 	return p.set("mappings", append(noData("No data: no exporter is scraped. Check the data source above, and Status, Targets in Prometheus."),
-		textMapping("0", colorBad, "An exporter does not reach Partner Center: values are the last known ones. See CSP exporter health."),
-		textMapping("1", colorGood, "Exporters are scraped and reach Partner Center."),
-		textMapping("2", colorSerious, "No recording rules: load rules/azure_csp.rules.yml in Prometheus."))).
+		textMapping("0", fillBad, "An exporter does not reach Partner Center: values are the last known ones. See CSP exporter health."),
+		textMapping("1", fillNone, "Exporters are scraped and reach Partner Center."),
+		textMapping("2", fillSerious, "No recording rules: load rules/azure_csp.rules.yml in Prometheus."))).
 		option("text", object{"valueSize": 16}).size(24, 2)
 }
 
@@ -108,10 +108,16 @@ func countColumn(name, expr string) column {
 	return column{name, expr, "none", []Property{{"decimals", 0}}}
 }
 
-// amountColumn returns a column of amounts of money in one colour, in whole units of
-// the currency.
-func amountColumn(name, color, expr string) column {
-	return column{name, expr, moneyUnit, []Property{{"decimals", 0}, {"color", fixedColor(color)}, {"custom.displayMode", "color-text"}}}
+// amountColumn returns a column of amounts of money, in whole units of the currency.
+func amountColumn(name, expr string) column {
+	return column{name, expr, moneyUnit, []Property{{"decimals", 0}}}
+}
+
+// filled returns the column with a background that depends on the value.
+func (c column) filled(thresholds object) column {
+	c.properties = append(c.properties, Property{"thresholds", thresholds},
+		Property{"color", object{"mode": "thresholds"}}, Property{"custom.displayMode", "color-background-solid"})
+	return c
 }
 
 // barColumn returns a column of amounts with bars that compare them.
@@ -121,16 +127,9 @@ func barColumn(name, color, expr string) column {
 	}}
 }
 
-// gaugeColumn returns a column of bars from 0 to 100 percent.
-func gaugeColumn(name, expr string, thresholds object) column {
-	return column{name, expr, "percentunit", []Property{
-		{"decimals", 1},
-		{"min", 0},
-		{"max", 1},
-		{"thresholds", thresholds},
-		{"color", object{"mode": "thresholds"}},
-		{"custom.displayMode", "basic"},
-	}}
+// percentColumn returns a column of ratios.
+func percentColumn(name, expr string) column {
+	return column{name, expr, "percentunit", []Property{{"decimals", 0}}}
 }
 
 // table returns a panel that merges the columns by the labels they have in

@@ -529,13 +529,44 @@ func TestRankingsAreByAmount(t *testing.T) {
 		}
 	}
 	overruns := panel(t, "Over budget")
-	want := []object{{"desc": false, "displayName": "Currency"}, {"desc": true, "displayName": "Forecast over by"}}
+	want := []object{{"desc": false, "displayName": "Currency"}, {"desc": true, "displayName": "Over at end"}}
 	if diff := cmp.Diff(any(want), overruns.Options["sortBy"]); diff != "" {
 		t.Errorf("Over budget: sortBy (-want +got):\n%s", diff)
 	}
 	for _, target := range overruns.Targets {
 		if strings.Contains(target.Expr, "topk") {
 			t.Errorf("Over budget: leaves customers out: %s", target.Expr)
+		}
+	}
+}
+
+// The table of all customers has the columns that decide first, and no bar that ends at
+// 100 %. Customers without a budget do not sort last.
+func TestCustomerTable(t *testing.T) {
+	p := panel(t, "All customers")
+	organize, _ := p.Transformations[1]["options"].(object)
+	names, _ := organize["renameByName"].(object)
+	order, _ := organize["indexByName"].(object)
+	got := make([]string, len(names))
+	for field, name := range names {
+		index, _ := order[field].(int)
+		got[index], _ = name.(string)
+	}
+	want := []string{
+		"Customer", "Currency", "Over by", "Over at end", "Cost", "Budget", "Budget used", "Forecast", "Last 24 h", "× usual day", "Period ends",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("columns (-want +got):\n%s", diff)
+	}
+	sortBy := []object{{"desc": false, "displayName": "Currency"}, {"desc": true, "displayName": "Forecast"}}
+	if diff := cmp.Diff(any(sortBy), p.Options["sortBy"]); diff != "" {
+		t.Errorf("sortBy (-want +got):\n%s", diff)
+	}
+	for _, o := range p.FieldConfig.Overrides {
+		for _, property := range o.Properties {
+			if property.ID == "max" {
+				t.Errorf("%s: values end at %v", o.Matcher.Options, property.Value)
+			}
 		}
 	}
 }

@@ -54,6 +54,12 @@ func forecastThresholds() object {
 	return absoluteThresholds(fillNone, threshold{1, fillSerious})
 }
 
+// overThresholds returns the thresholds of an amount over the budget. An empty cell has
+// the base colour.
+func overThresholds(fill string) object {
+	return absoluteThresholds(fillNone, threshold{0.01, fill})
+}
+
 // ageThresholds returns thresholds in seconds.
 func ageThresholds(warning, bad float64) object {
 	return absoluteThresholds(fillNone, threshold{warning, fillWarning}, threshold{bad, fillBad})

@@ -86,40 +86,42 @@ func overrunTable() *Panel {
 	p := table("Over budget",
 		"The selected customers whose cost, or forecast cost at the end of the billing period, exceeds their budget. Within a currency, the largest overrun comes first. The name links to the dashboard of the customer.",
 		[][2]string{{"currency", "Currency"}, {"customer_name", "Customer"}}, []string{"customer_id", "job"},
-		amountColumn("Over by", overBudget(costRule)),
-		amountColumn("Forecast over by", overBudget(forecastRule)),
+		amountColumn("Over by", overBudget(costRule)).filled(overThresholds(fillBad)),
+		amountColumn("Over at end", overBudget(forecastRule)).filled(overThresholds(fillSerious)),
 		amountColumn("Cost", perCustomer(costRule)+" and "+over),
 		amountColumn("Budget", perCustomer(budgetRule)+" and "+over),
 		amountColumn("Forecast", perCustomer(forecastRule)+" and "+over),
 		percentColumn("Budget used", perCustomer(budgetUsedRule)+" and "+over).filled(budgetThresholds()),
 	)
 	p.overrideByName("Customer", Property{"links", customerLink(rowURL)}, Property{"custom.width", 260})
-	p.overrideByName("Currency", Property{"custom.width", 100})
-	return p.option("sortBy", []object{{"desc": false, "displayName": "Currency"}, {"desc": true, "displayName": "Forecast over by"}}).size(24, 10)
+	return p.option("sortBy", []object{{"desc": false, "displayName": "Currency"}, {"desc": true, "displayName": "Over at end"}}).size(24, 10)
 }
 
-// forecastShare returns the forecast as share of the budget.
-func forecastShare() string {
-	return perCustomer(forecastRule) + " / (" + perCustomer(budgetRule) + " > 0)"
-}
-
-// customerTable returns the table of the selected customers.
+// customerTable returns the table of the selected customers. Within a currency, the
+// largest forecast comes first: customers without a budget rank like the others.
 func customerTable() *Panel {
 	p := table("All customers",
-		"The selected customers with cost, each in its own currency. The name links to the dashboard of the customer. An empty cell means that there is no budget, or not enough history.",
+		"The selected customers with cost. Within a currency, the largest forecast comes first. \"Over by\" and \"Over at end\" are the amounts over the budget now and, by forecast, at the end of the billing period. \"× usual day\" divides the cost of the last 24 hours by the daily mean of the week before, from 10 units of the currency on. A dash means that there is no overrun, no budget, or not enough history. The name links to the dashboard of the customer.",
 		[][2]string{{"customer_name", "Customer"}, {"currency", "Currency"}}, []string{"customer_id", "job"},
+		amountColumn("Over by", overBudget(costRule)).filled(overThresholds(fillBad)),
+		amountColumn("Over at end", overBudget(forecastRule)).filled(overThresholds(fillSerious)),
 		amountColumn("Cost", perCustomer(costRule)),
 		amountColumn("Budget", perCustomer(budgetRule)),
 		percentColumn("Budget used", perCustomer(budgetUsedRule)).filled(budgetThresholds()),
 		amountColumn("Forecast", perCustomer(forecastRule)),
-		percentColumn("Forecast share", forecastShare()).filled(forecastThresholds()),
-		amountColumn("Last 24 hours", perCustomer(dailyCostRule)),
-		amountColumn("Daily mean, week before", perCustomer(dailyMeanRule)),
-		percentColumn("Period elapsed", withCostLabels("max by (job, customer_id) ("+periodElapsedRule+`{job=~"$job"})`)),
-		column{"Last changed", withCostLabels("1000 * max by (job, customer_id) (" + lastModifiedMetric + `{job=~"$job"})`), "dateTimeFromNow", nil},
+		amountColumn("Last 24 h", perCustomer(dailyCostRule)),
+		factorColumn("× usual day", usualDays()),
+		dateColumn("Period ends", withCostLabels("max by (job, customer_id) ("+periodEndRule+`{job=~"$job"})`)),
 	)
-	p.overrideByName("Customer", Property{"links", customerLink(rowURL)}, Property{"custom.width", 260})
-	return p.option("sortBy", []object{{"desc": true, "displayName": "Budget used"}}).size(24, 14)
+	p.overrideByName("Customer", Property{"links", customerLink(rowURL)}, Property{"custom.width", 205})
+	p.overrideByName("Currency", Property{"custom.width", 85})
+	return p.option("sortBy", []object{{"desc": false, "displayName": "Currency"}, {"desc": true, "displayName": "Forecast"}}).size(24, 14)
+}
+
+// usualDays returns the cost of the last 24 hours as a multiple of the daily mean of
+// the week before. Like the alert, it leaves trivial amounts out.
+func usualDays() string {
+	return "(" + perCustomer(dailyCostRule) + " > 10) / (" + perCustomer(dailyMeanRule) + " > 0)"
 }
 
 // overviewAmounts returns the panels of one currency, which are repeated for each

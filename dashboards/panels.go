@@ -132,6 +132,18 @@ func percentColumn(name, expr string) column {
 	return column{name, expr, "percentunit", []Property{{"decimals", 0}}}
 }
 
+// factorColumn returns a column of multiples of a usual value. The alert on spikes
+// fires from four on.
+func factorColumn(name, expr string) column {
+	c := column{name, expr, "suffix:×", []Property{{"decimals", 1}}}
+	return c.filled(absoluteThresholds(fillNone, threshold{2, fillWarning}, threshold{4, fillSerious}))
+}
+
+// dateColumn returns a column of dates of timestamps in seconds.
+func dateColumn(name, expr string) column {
+	return column{name, "1000 * (" + expr + ")", "time:YYYY-MM-DD", nil}
+}
+
 // table returns a panel that merges the columns by the labels they have in
 // common. Labels come first, as pairs of label and header; hidden lists the
 // fields that are not shown but available to links.
@@ -142,13 +154,16 @@ func table(title, description string, labels [][2]string, hidden []string, colum
 	}
 	p := newPanel("table", title, description, object{
 		"footer": object{"fields": "", "reducer": []string{"sum"}, "show": false}, "showHeader": true, "sortBy": []object{},
-	}, object{"align": "auto", "displayMode": "auto", "filterable": true, "inspect": false, "minWidth": 80}, targets).size(24, 8)
+	}, object{"align": "auto", "displayMode": "auto", "filterable": false, "inspect": false, "minWidth": 80}, targets).size(24, 8)
 	p.Transformations = []object{
 		{"id": "merge", "options": object{}},
 		{"id": "organize", "options": organizeFields(labels, columns)},
 	}
 	for _, c := range columns {
 		p.overrideByName(c.name, append([]Property{{"unit", c.unit}, {"noValue", "–"}}, c.properties...)...)
+	}
+	for _, label := range labels {
+		p.overrideByName(label[1], Property{"custom.filterable", true})
 	}
 	for _, field := range hidden {
 		p.overrideByName(field, Property{"custom.hidden", true})

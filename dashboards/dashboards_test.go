@@ -91,7 +91,7 @@ func TestDatasources(t *testing.T) {
 			}
 		}
 		for _, v := range d.Templating.List {
-			if (v.Datasource == nil) != (v.Type == "datasource") {
+			if (v.Datasource == nil) != (v.Type != "query") {
 				t.Errorf("%s: data source of variable %s = %v", d.Title, v.Name, v.Datasource)
 			}
 		}
@@ -345,7 +345,7 @@ func TestSeriesDiffer(t *testing.T) {
 // two underscores.
 func TestVariablesAreDefined(t *testing.T) {
 	want := map[string][]string{
-		"azure-csp-overview": {"datasource", "job", "currency", "customer_name"},
+		"azure-csp-overview": {"datasource", "job", "currency", "alert", "customer_name"},
 		"azure-csp-customer": {"datasource", "job", "customer"},
 		"azure-csp-exporter": {"datasource", "job", "instance"},
 	}
@@ -402,6 +402,9 @@ func TestCustomerLinks(t *testing.T) {
 	const keep = "/d/azure-csp-customer?${datasource:queryparam}&${__url_time_range}"
 	want := map[string]int{
 		keep + "&var-job=${__data.fields.job:percentencode}&var-customer=${__data.fields.customer_id:percentencode}": 3,
+	}
+	for _, a := range spendingAlerts {
+		want["/d/azure-csp-overview?${datasource:queryparam}&${__url_time_range}&${job:queryparam}&${currency:queryparam}&${customer_name:queryparam}&var-alert="+a.name] = 1
 	}
 	got := map[string]int{}
 	walk(parsed(t, "csp-overview.json"), "", func(path string, value any) {
@@ -528,14 +531,14 @@ func TestRankingsAreByAmount(t *testing.T) {
 			}
 		}
 	}
-	overruns := panel(t, "Over budget")
+	overruns := panel(t, "Act now")
 	want := []object{{"desc": false, "displayName": "Currency"}, {"desc": true, "displayName": "Over at end"}}
 	if diff := cmp.Diff(any(want), overruns.Options["sortBy"]); diff != "" {
-		t.Errorf("Over budget: sortBy (-want +got):\n%s", diff)
+		t.Errorf("Act now: sortBy (-want +got):\n%s", diff)
 	}
 	for _, target := range overruns.Targets {
 		if strings.Contains(target.Expr, "topk") {
-			t.Errorf("Over budget: leaves customers out: %s", target.Expr)
+			t.Errorf("Act now: leaves customers out: %s", target.Expr)
 		}
 	}
 }
@@ -568,6 +571,51 @@ func TestCustomerTable(t *testing.T) {
 				t.Errorf("%s: values end at %v", o.Matcher.Options, property.Value)
 			}
 		}
+	}
+}
+
+// The table "Act now" has a reason for each combination of the alerts about cost, in
+// the order of their severity. All of them but the information are selected at first.
+func TestReasons(t *testing.T) {
+	content, err := os.ReadFile("rules/azure_csp.alerts.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, match := range regexp.MustCompile(`alert: (AzureCSP(?:Budget|Cost|Forecast|NoBudget)\w*)\n`).FindAllStringSubmatch(string(content), -1) {
+		names = append(names, match[1])
+	}
+	var known []string
+	for _, a := range spendingAlerts {
+		known = append(known, a.name)
+	}
+	slices.Sort(names)
+	slices.Sort(known)
+	if diff := cmp.Diff(names, known); diff != "" {
+		t.Errorf("alerts (-rules +dashboard):\n%s", diff)
+	}
+	texts, _ := reasonMappings()[0]["options"].(object)
+	if len(texts) != 32 {
+		t.Errorf("found %d texts, want 32", len(texts))
+	}
+	for sum, want := range map[string]object{
+		"0":  {"color": "transparent", "index": 0, "text": "–"},
+		"8":  {"color": "dark-red", "index": 8, "text": "over budget"},
+		"12": {"color": "dark-red", "index": 12, "text": "over budget, cost spike"},
+		"7":  {"color": "super-light-orange", "index": 7, "text": "cost spike, heading over budget, nearly used"},
+		"1":  {"color": "yellow", "index": 1, "text": "nearly used"},
+		"20": {"color": "super-light-orange", "index": 20, "text": "cost spike, no budget"},
+	} {
+		if diff := cmp.Diff(any(want), texts[sum]); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", sum, diff)
+		}
+	}
+	v := alertVariable()
+	if want := "AzureCSPBudgetExceeded|AzureCSPCostSpike|AzureCSPForecastOverBudget|AzureCSPBudgetNearlyUsed"; *v.AllValue != want {
+		t.Errorf("all = %q, want %q", *v.AllValue, want)
+	}
+	if want := "over budget : AzureCSPBudgetExceeded, cost spike : AzureCSPCostSpike, heading over budget : AzureCSPForecastOverBudget, nearly used : AzureCSPBudgetNearlyUsed, no budget : AzureCSPNoBudget"; v.Query != want {
+		t.Errorf("query = %q, want %q", v.Query, want)
 	}
 }
 

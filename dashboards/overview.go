@@ -17,7 +17,7 @@ func customerLink(url string) []object {
 // differ in name, because links between dashboards pass variables on.
 func overview() Dashboard {
 	panels := append([]*Panel{status()}, overviewCounts()...)
-	panels = append(panels, row("Budgets", ""), overrunTable(), row("Currencies", ""), currencyTable())
+	panels = append(panels, actNow(), row("Currencies", ""), currencyTable())
 	panels = append(panels, row("Customers", ""), customerTable(), row("$currency", "currency"))
 	panels = append(panels, overviewAmounts()...)
 	return newDashboard(overviewUID, "CSP overview",
@@ -25,29 +25,33 @@ func overview() Dashboard {
 		[]Variable{
 			datasourceVariable(), jobVariable(),
 			multiValueVariable("currency", "Currency", `label_values(azure_csp_customer_total_cost{job=~"$job"}, currency)`),
+			alertVariable(),
 			multiValueVariable("customer_name", "Customer", `label_values(azure_csp_customer_info{job=~"$job"}, customer_name)`),
 		}, panels...)
 }
 
-// overviewCounts returns the panels that count customers. Comparisons with bool
-// return 0 where no customer matches, which differs from having no data.
+// overviewCounts returns the panels that count customers, by the alerts that fire.
+// They show 0 where no alert fires, which differs from having no data.
 func overviewCounts() []*Panel {
-	anyCustomer := func(color string) object { return absoluteThresholds(fillNone, threshold{1, color}) }
-	orZero := " or 0 * count(" + perCustomer(costRule) + ")"
-	return []*Panel{
+	anyCustomer := func(fill string) object { return absoluteThresholds(fillNone, threshold{1, fill}) }
+	tiles := []*Panel{
 		stat("Customers with cost", "Customers with a cost in the current billing period.",
 			instantQuery("count("+perCustomer(costRule)+")", "customers")),
-		stat("Over budget", "Customers whose cost exceeds their budget.",
-			instantQuery("sum("+perCustomer(budgetUsedRule)+" > bool 1)"+orZero, "over budget")).thresholds(anyCustomer(fillBad)),
-		stat("Over 80 % of budget", "Customers that have used more than 80 % of their budget, but not more than 100 %.",
-			instantQuery("sum(("+perCustomer(budgetUsedRule)+" > bool 0.8) - ("+perCustomer(budgetUsedRule)+" > bool 1))"+orZero, "over 80 %")).thresholds(anyCustomer(fillWarning)),
-		stat("Forecast over budget", "Customers whose forecast cost at the end of the billing period exceeds their budget.",
-			instantQuery("sum("+perCustomer(forecastRule)+" > bool "+perCustomer(budgetRule)+")"+orZero, "forecast over budget")).thresholds(anyCustomer(fillSerious)),
-		stat("Without budget", "Customers with cost for which no budget is set.",
-			instantQuery("count("+perCustomer(costRule)+" unless "+perCustomer(budgetRule)+")"+orZero, "without budget")),
+		alertTile("Over budget", "Customers for which AzureCSPBudgetExceeded fires: their cost exceeds their budget.", "AzureCSPBudgetExceeded", anyCustomer(fillBad)),
+		alertTile("Cost spike", "Customers for which AzureCSPCostSpike fires: the last 24 hours cost several times a usual day.", "AzureCSPCostSpike", anyCustomer(fillSerious)),
+		alertTile("Heading over", "Customers for which AzureCSPForecastOverBudget fires: their forecast exceeds their budget, and has done so for six hours.", "AzureCSPForecastOverBudget", anyCustomer(fillSerious)),
+		alertTile("Nearly used", "Customers for which AzureCSPBudgetNearlyUsed fires, and AzureCSPBudgetExceeded does not: they have used more than 80 % of their budget.", "AzureCSPBudgetNearlyUsed", anyCustomer(fillWarning)),
+		alertTile("Without budget", "Customers for which AzureCSPNoBudget fires: they have had cost and no budget for a day.", "AzureCSPNoBudget", absoluteThresholds(fillNone)),
 		stat("Customers covered", "Share of all known customers that have cost data. Customers without Azure usage have none. The variables Currency and Customer do not apply.",
-			instantQuery("min("+coveredRule+`{job=~"$job"})`, "covered")).percent(),
+			instantQuery("min("+coveredRule+`{job=~"$job"})`, "covered")).percent().decimals(0),
 	}
+	for i, tile := range tiles {
+		tile.size(3, 3)
+		if i == 0 || i == len(tiles)-1 || i == 1 {
+			tile.size(4, 3)
+		}
+	}
+	return tiles
 }
 
 // currencyTable returns the table of totals by currency. Cost and budgets of the
@@ -69,32 +73,13 @@ func currencyTable() *Panel {
 		amountColumn("Their budgets", byCurrency("sum", budget)),
 		percentColumn("Budget used", cost+" / "+byCurrency("sum", budget)).filled(budgetThresholds()),
 		percentColumn("Used to date", cost+" / "+elapsed).filled(forecastThresholds()),
-	).size(24, 8)
+	).size(24, 11)
 }
 
 // overBudget returns the amount by which a recording rule exceeds the budget, of the
 // customers where it does.
 func overBudget(rule string) string {
 	return perCustomer(rule) + " - (" + perCustomer(budgetRule) + " > 0) > 0"
-}
-
-// overrunTable returns the table of the customers that exceed their budget, now or
-// by forecast. It ranks them by amount within a currency: a share of the budget ranks
-// trivial amounts first, and amounts of several currencies cannot be compared.
-func overrunTable() *Panel {
-	over := "(" + overBudget(costRule) + " or " + overBudget(forecastRule) + ")"
-	p := table("Over budget",
-		"The selected customers whose cost, or forecast cost at the end of the billing period, exceeds their budget. Within a currency, the largest overrun comes first. The name links to the dashboard of the customer.",
-		[][2]string{{"currency", "Currency"}, {"customer_name", "Customer"}}, []string{"customer_id", "job"},
-		amountColumn("Over by", overBudget(costRule)).filled(overThresholds(fillBad)),
-		amountColumn("Over at end", overBudget(forecastRule)).filled(overThresholds(fillSerious)),
-		amountColumn("Cost", perCustomer(costRule)+" and "+over),
-		amountColumn("Budget", perCustomer(budgetRule)+" and "+over),
-		amountColumn("Forecast", perCustomer(forecastRule)+" and "+over),
-		percentColumn("Budget used", perCustomer(budgetUsedRule)+" and "+over).filled(budgetThresholds()),
-	)
-	p.overrideByName("Customer", Property{"links", customerLink(rowURL)}, Property{"custom.width", 260})
-	return p.option("sortBy", []object{{"desc": false, "displayName": "Currency"}, {"desc": true, "displayName": "Over at end"}}).size(24, 10)
 }
 
 // customerTable returns the table of the selected customers. Within a currency, the

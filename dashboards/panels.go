@@ -139,6 +139,11 @@ func factorColumn(name, expr string) column {
 	return c.filled(absoluteThresholds(fillNone, threshold{2, fillWarning}, threshold{4, fillSerious}))
 }
 
+// daysColumn returns a column of numbers of days.
+func daysColumn(name, expr string) column {
+	return column{name, expr, "none", []Property{{"decimals", 1}}}
+}
+
 // dateColumn returns a column of dates of timestamps in seconds.
 func dateColumn(name, expr string) column {
 	return column{name, "1000 * (" + expr + ")", "time:YYYY-MM-DD", nil}

@@ -1,7 +1,9 @@
 package e2e_test
 
 import (
+	"maps"
 	"os/exec"
+	"slices"
 	"testing"
 
 	"go.yaml.in/yaml/v3"
@@ -51,13 +53,19 @@ func runUnitTests(t *testing.T, tests []unitTest) {
 	}
 }
 
+// variables are the values of the dashboards' variables: all, and the customer 1.
+var variables = map[string]string{
+	"job": ".*", "instance": ".*", "currency": ".*", "customer_name": ".*", "customer": "1",
+	"alert": "AzureCSPBudgetExceeded|AzureCSPCostSpike|AzureCSPForecastOverBudget|AzureCSPBudgetNearlyUsed",
+}
+
 // expectPanel returns the tests of the queries of a panel: those whose legends are in
 // want have that result, and the others have none.
 func expectPanel(t *testing.T, dashboard, panel, at string, want map[string][]promSample) []exprTest {
 	t.Helper()
 	var tests []exprTest
 	missing := len(want)
-	for _, q := range panels.Queries(map[string]string{"job": ".*", "instance": ".*", "currency": ".*", "customer_name": ".*", "customer": "1"}) {
+	for _, q := range panels.Queries(variables) {
 		if q.Dashboard != dashboard || q.Panel != panel {
 			continue
 		}
@@ -154,4 +162,84 @@ func TestStatus(t *testing.T) {
 		}
 	}
 	runUnitTests(t, tests)
+}
+
+// column returns the query of a column of a table, with variables replaced.
+func column(t *testing.T, panel string, index int, alert string) string {
+	t.Helper()
+	values := maps.Clone(variables)
+	values["alert"] = alert
+	for _, q := range panels.Queries(values) {
+		if q.Panel != panel {
+			continue
+		}
+		if index == 0 {
+			return q.Expr
+		}
+		index--
+	}
+	t.Fatalf("%s: no such column", panel)
+	return ""
+}
+
+// firing returns the series of an alert that fires for a customer.
+func firing(alert, customer string) series {
+	return series{`ALERTS{alertname="` + alert + `",alertstate="firing",job="j",customer_id="` + customer + `",severity="s"}`, "1"}
+}
+
+// The table "Act now" has the customers for which an alert fires, whatever the budgets
+// are, with the sum of the reasons and the day on which the budget is reached.
+func TestActNow(t *testing.T) {
+	// The period of 31 days ends at 2678400. A customer at 40 of 100 at day 10 with a
+	// forecast of 124 reaches 100 in 15 days: 60 of 84 in 21 days.
+	input := slices.Concat(
+		customerSeries("1", "EUR", map[string]string{"total_cost:max": "40x30000", "budget:max": "100x30000", "total_cost:forecast": "124x30000"}),
+		customerSeries("2", "EUR", map[string]string{"total_cost:max": "130x30000", "budget:max": "100x30000", "total_cost:forecast": "150x30000"}),
+		customerSeries("3", "JPY", map[string]string{"total_cost:max": "90x30000", "budget:max": "100x30000", "total_cost:forecast": "95x30000"}),
+		customerSeries("4", "JPY", map[string]string{"total_cost:max": "500x30000"}),
+	)
+	for _, id := range []string{"1", "2", "3", "4"} {
+		input = append(input, series{`customer:azure_csp_customer_billing_period_end_timestamp_seconds:max{job="j",customer_id="` + id + `"}`, "2678400x30000"})
+	}
+	alerts := slices.Clone(input)
+	for _, a := range [][2]string{
+		{"AzureCSPForecastOverBudget", "1"}, {"AzureCSPBudgetExceeded", "2"}, {"AzureCSPBudgetNearlyUsed", "2"}, {"AzureCSPCostSpike", "2"},
+		{"AzureCSPBudgetNearlyUsed", "3"}, {"AzureCSPNoBudget", "4"},
+	} {
+		alerts = append(alerts, firing(a[0], a[1]))
+	}
+	for i := len(input); i < len(alerts); i++ {
+		alerts[i].Values = "1x30000"
+	}
+	labels := func(id, currency string) string {
+		return `{currency="` + currency + `",customer_id="` + id + `",customer_name="Customer ` + id + `",job="j"}`
+	}
+	all, one, two := variables["alert"], labels("1", "EUR"), labels("2", "EUR")
+	three, four := labels("3", "JPY"), labels("4", "JPY")
+	expect := func(expr string, samples ...promSample) exprTest { return exprTest{expr, "10d", samples} }
+	runUnitTests(t, []unitTest{
+		{"alerts", "1m", alerts, []exprTest{
+			expect(column(t, "Act now", 0, all), promSample{one, 2}, promSample{two, 12}, promSample{three, 1}),
+			expect(column(t, "Act now", 0, "AzureCSPBudgetNearlyUsed"), promSample{three, 1}),
+			expect(column(t, "Act now", 0, "AzureCSPCostSpike"), promSample{two, 12}),
+			expect(column(t, "Act now", 0, "AzureCSPNoBudget"), promSample{four, 16}),
+			expect(column(t, "Act now", 1, all), promSample{two, 30}),
+			expect(column(t, "Act now", 2, all), promSample{one, 24}, promSample{two, 50}),
+			expect(column(t, "Act now", 3, all), promSample{one, 1000 * 25 * 86400}),
+			expect(column(t, "Act now", 6, all), promSample{one, 21}, promSample{two, 21}, promSample{three, 21}),
+			expect(column(t, "Over budget", 0, all), promSample{"{}", 1}),
+			expect(column(t, "Cost spike", 0, all), promSample{"{}", 1}),
+			expect(column(t, "Heading over", 0, all), promSample{"{}", 1}),
+			expect(column(t, "Nearly used", 0, all), promSample{"{}", 1}),
+			expect(column(t, "Without budget", 0, all), promSample{"{}", 1}),
+		}},
+		{"no alerts", "1m", input, []exprTest{
+			expect(column(t, "Act now", 0, all), promSample{`{customer_name="No customer needs attention",job="j"}`, 0}),
+			expect(column(t, "Act now", 1, all)),
+			expect(column(t, "Over budget", 0, all), promSample{"{}", 0}),
+		}},
+		{"no data", "1m", []series{{"unrelated", "1"}}, []exprTest{
+			expect(column(t, "Act now", 0, all)), expect(column(t, "Over budget", 0, all)),
+		}},
+	})
 }

@@ -11,6 +11,7 @@ import (
 type Query struct {
 	Dashboard string // UID of the dashboard
 	Panel     string // title of the panel
+	Kind      string // type of the panel
 	Expr      string // PromQL
 	Legend    string // legend of a series, with references to its labels
 }
@@ -21,7 +22,7 @@ func Queries(variables map[string]string) []Query {
 	for _, d := range dashboards.All() {
 		for _, p := range d.Panels {
 			for _, t := range p.Targets {
-				queries = append(queries, Query{d.UID, p.Title, Fill(t.Expr, variables), t.LegendFormat})
+				queries = append(queries, Query{d.UID, p.Title, p.Type, Fill(t.Expr, variables), t.LegendFormat})
 			}
 		}
 	}

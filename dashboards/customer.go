@@ -11,8 +11,9 @@ func customer() Dashboard {
 	panels := append([]*Panel{status()}, customerAmounts()...)
 	panels = append(panels, customerPeriod()...)
 	panels = append(panels, customerGraphs()...)
-	panels = append(panels, row("Dates and freshness", ""))
+	panels = append(panels, row("Dates and freshness"))
 	panels = append(panels, customerDates()...)
+	panels = append(panels, collapsedRow("Previous billing period (needs 62 days of history)", "", customerPeriods()))
 	return newDashboard(customerUID, "CSP customer",
 		"Azure cost of one customer, compared with its budget. Amounts are Microsoft's estimates.", "now-35d",
 		[]Variable{datasourceVariable(), jobVariable(), customerVariable()}, panels...)
@@ -94,12 +95,17 @@ func customerGraphs() []*Panel {
 		timeSeries("Cost per day", "Cost of each day in UTC, and the daily mean of the week before that day.",
 			rangeQuery(customerAmount(dailyCostRule), "Cost {{currency}}"),
 			rangeQuery(customerAmount(dailyMeanRule), "Daily mean, week before {{currency}}")).
-			money().dailyBars().overrideByQuery("B", colorPrevious),
-		timeSeries("Current and previous period", "Cost of the current billing period, and of the previous one at the same time since its start.",
-			rangeQuery(customerAmount(costRule), "Current period {{currency}}"),
-			rangeQuery(previousPeriodCost(), "Previous period {{currency}}")).
-			money().overrideByQuery("A", colorCost).overrideByQuery("B", colorPrevious, dashedLine()...),
+			money().dailyBars().overrideByQuery("B", colorPrevious).size(24, 9),
 	}
+}
+
+// customerPeriods returns the comparison of two billing periods. At the end of a period,
+// the start of the one before is 62 days ago, and by default Prometheus keeps 15 days.
+func customerPeriods() *Panel {
+	return timeSeries("Current and previous period", "Cost of the current billing period, and of the previous one at the same time since its start. Prometheus has to keep 62 days for the whole comparison (--storage.tsdb.retention.time); by default it keeps 15.",
+		rangeQuery(customerAmount(costRule), "Current period {{currency}}"),
+		rangeQuery(previousPeriodCost(), "Previous period {{currency}}")).
+		money().overrideByQuery("A", colorCost).overrideByQuery("B", colorPrevious, dashedLine()...).size(24, 9)
 }
 
 // customerDates returns the age of the data and the identity

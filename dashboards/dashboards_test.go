@@ -85,7 +85,7 @@ func TestDatasources(t *testing.T) {
 				t.Errorf("%s: %s = %v", d.Title, path, value)
 			}
 		})
-		for _, p := range d.Panels {
+		for _, p := range allPanels(&d) {
 			if (p.Datasource == nil) != (p.Type == "row") {
 				t.Errorf("%s, %s: data source = %v", d.Title, p.Title, p.Datasource)
 			}
@@ -102,7 +102,7 @@ func TestDatasources(t *testing.T) {
 func TestPanels(t *testing.T) {
 	kinds := []string{"row", "stat", "timeseries", "heatmap", "table"}
 	for _, d := range All() {
-		for _, p := range d.Panels {
+		for _, p := range allPanels(&d) {
 			if !slices.Contains(kinds, p.Type) {
 				t.Errorf("%s, %s: type %s is not in Grafana 9.3", d.Title, p.Title, p.Type)
 			}
@@ -156,11 +156,14 @@ func TestGrid(t *testing.T) {
 	const width = 24
 	for _, d := range All() {
 		ids, taken := map[int]string{}, map[[2]int]string{}
-		for _, p := range d.Panels {
+		for _, p := range allPanels(&d) {
 			if other, ok := ids[p.ID]; ok || p.ID == 0 {
 				t.Errorf("%s: %s and %s have id %d", d.Title, p.Title, other, p.ID)
 			}
 			ids[p.ID] = p.Title
+			if p.Type == "row" && *p.Collapsed {
+				taken = map[[2]int]string{} // Its panels have the space of those below.
+			}
 			at := p.GridPos
 			if at.W < 1 || at.H < 1 || at.X < 0 || at.X+at.W > width {
 				t.Errorf("%s, %s: invalid position %+v", d.Title, p.Title, at)
@@ -174,6 +177,32 @@ func TestGrid(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// Rows by currency are collapsed: eight currencies would have 40 panels, whose queries
+// would all be sent when the dashboard opens. So is what needs a long history.
+func TestCollapsedRows(t *testing.T) {
+	got := map[string]int{}
+	for _, d := range All() {
+		for _, p := range d.Panels {
+			if p.Type != "row" || len(*p.Panels) == 0 {
+				continue
+			}
+			got[p.Title] = len(*p.Panels)
+			if !*p.Collapsed {
+				t.Errorf("%s, %s: has panels but is not collapsed", d.Title, p.Title)
+			}
+			for _, nested := range *p.Panels {
+				if nested.GridPos.Y <= p.GridPos.Y {
+					t.Errorf("%s, %s: is above its row", d.Title, nested.Title)
+				}
+			}
+		}
+	}
+	want := map[string]int{"$currency": 4, "Previous billing period (needs 62 days of history)": 1}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("collapsed rows and their panels (-want +got):\n%s", diff)
 	}
 }
 
@@ -276,7 +305,7 @@ func TestContrast(t *testing.T) {
 		}
 	}
 	for _, d := range All() {
-		for _, p := range d.Panels {
+		for _, p := range allPanels(&d) {
 			if p.Type != "stat" && p.Type != "table" {
 				continue
 			}
@@ -316,7 +345,7 @@ func TestSeriesDiffer(t *testing.T) {
 	}
 	found := 0
 	for _, d := range All() {
-		for _, p := range d.Panels {
+		for _, p := range allPanels(&d) {
 			if p.Type != "timeseries" || sets[p.Targets[0].LegendFormat] == nil {
 				continue
 			}
@@ -423,7 +452,7 @@ func TestSumsKeepCurrenciesApart(t *testing.T) {
 	money := regexp.MustCompile(`(sum|avg) by \(([^)]*)\) \([^=]*azure_csp_customer_(total_cost|budget)`)
 	found := 0
 	for _, d := range All() {
-		for _, p := range d.Panels {
+		for _, p := range allPanels(&d) {
 			for _, target := range p.Targets {
 				for _, match := range money.FindAllStringSubmatch(target.Expr, -1) {
 					found++
@@ -444,7 +473,7 @@ func TestSumsKeepCurrenciesApart(t *testing.T) {
 func TestNoDataIsNeutral(t *testing.T) {
 	want := object{"match": "null+nan", "result": object{"color": "transparent", "index": 0, "text": "no data"}}
 	for _, d := range All() {
-		for _, p := range d.Panels {
+		for _, p := range allPanels(&d) {
 			if p.Type == "row" || p.Title == "Status" {
 				continue
 			}
@@ -468,7 +497,7 @@ func TestNoDataIsNeutral(t *testing.T) {
 // explosion. It is a soft minimum, because credits make amounts negative.
 func TestAxesStartAtZero(t *testing.T) {
 	for _, d := range All() {
-		for _, p := range d.Panels {
+		for _, p := range allPanels(&d) {
 			if p.Type != "timeseries" {
 				continue
 			}
@@ -485,7 +514,7 @@ func TestAxesStartAtZero(t *testing.T) {
 func TestAmountsAreReadable(t *testing.T) {
 	amounts := 0
 	for _, d := range All() {
-		for _, p := range d.Panels {
+		for _, p := range allPanels(&d) {
 			text, _ := p.Options["text"].(object)
 			if p.Type == "stat" && p.Title != "Status" && text["valueSize"] != 36 {
 				t.Errorf("%s, %s: text = %v", d.Title, p.Title, text)
@@ -521,7 +550,7 @@ func TestAmountsAreReadable(t *testing.T) {
 func TestRankingsAreByAmount(t *testing.T) {
 	ranked := regexp.MustCompile(`\b(topk|bottomk|sort_desc|sort)\b( by \([^)]*\) )?\(`)
 	for _, d := range All() {
-		for _, p := range d.Panels {
+		for _, p := range allPanels(&d) {
 			for _, target := range p.Targets {
 				for _, match := range ranked.FindAllString(target.Expr, -1) {
 					if match != "topk by (currency) (" || strings.Contains(target.Expr, ":ratio") {
@@ -622,7 +651,8 @@ func TestReasons(t *testing.T) {
 // panel returns the table of the overview with a title.
 func panel(t *testing.T, title string) Panel {
 	t.Helper()
-	for _, p := range overview().Panels {
+	d := overview()
+	for _, p := range allPanels(&d) {
 		if p.Title == title && p.Type == "table" {
 			return p
 		}
@@ -637,7 +667,7 @@ func TestBudgetsAreComparedWithLike(t *testing.T) {
 	all := []string{"currency:azure_csp_customer_total_cost:sum", "currency:azure_csp_customer_total_cost:forecast_sum"}
 	found := 0
 	for _, d := range All() {
-		for _, p := range d.Panels {
+		for _, p := range allPanels(&d) {
 			var exprs string
 			for _, target := range p.Targets {
 				exprs += target.Expr + "\n"
@@ -656,6 +686,18 @@ func TestBudgetsAreComparedWithLike(t *testing.T) {
 	if found != 1 {
 		t.Errorf("found %d panels of budgets by currency, want 1", found)
 	}
+}
+
+// allPanels returns the panels, and after each row those that it hides.
+func allPanels(d *Dashboard) []Panel {
+	var all []Panel
+	for _, p := range d.Panels {
+		all = append(all, p)
+		if p.Panels != nil {
+			all = append(all, *p.Panels...)
+		}
+	}
+	return all
 }
 
 // parsed returns the content of a generated file.

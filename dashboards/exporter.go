@@ -10,11 +10,11 @@ const (
 // exporter returns the dashboard of the health of the exporters.
 func exporter() Dashboard {
 	panels := append([]*Panel{status()}, exporterStats()...)
-	panels = append(panels, row("Customers and data", ""))
+	panels = append(panels, row("Customers and data"))
 	panels = append(panels, exporterCustomers()...)
-	panels = append(panels, row("Requests to Microsoft", ""))
+	panels = append(panels, row("Requests to Microsoft"))
 	panels = append(panels, exporterRequests()...)
-	panels = append(panels, row("Cache and process", ""))
+	panels = append(panels, row("Cache and process"))
 	panels = append(panels, exporterProcess()...)
 	return newDashboard(exporterUID, "CSP exporter health",
 		"Connection to Microsoft, age of the data, requests and resources of the exporters.", "now-6h",

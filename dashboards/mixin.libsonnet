@@ -90,13 +90,17 @@ local mapRules(f, file) = {
   groups: [group { rules: [rule { expr: f(rule) } for rule in group.rules] } for group in file.groups],
 };
 
+// mapPanels changes the queries of panels, also of those in collapsed rows.
+local mapPanels(select, panels) = [
+  panel {
+    [if std.objectHas(panel, 'targets') then 'targets']: [target { expr: select(target.expr) } for target in panel.targets],
+    [if std.objectHas(panel, 'panels') then 'panels']: mapPanels(select, panel.panels),
+  }
+  for panel in panels
+];
+
 local mapDashboard(select, dashboard) = dashboard {
-  panels: [
-    if std.objectHas(panel, 'targets')
-    then panel { targets: [target { expr: select(target.expr) } for target in panel.targets] }
-    else panel
-    for panel in dashboard.panels
-  ],
+  panels: mapPanels(select, dashboard.panels),
   templating: {
     list: [
       if variable.type == 'query'

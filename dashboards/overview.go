@@ -17,9 +17,8 @@ func customerLink(url string) []object {
 // differ in name, because links between dashboards pass variables on.
 func overview() Dashboard {
 	panels := append([]*Panel{status()}, overviewCounts()...)
-	panels = append(panels, actNow(), row("Currencies", ""), currencyTable())
-	panels = append(panels, row("Customers", ""), customerTable(), row("$currency", "currency"))
-	panels = append(panels, overviewAmounts()...)
+	panels = append(panels, actNow(), row("Currencies"), currencyTable())
+	panels = append(panels, row("Customers"), customerTable(), collapsedRow("$currency", "currency", overviewAmounts()...))
 	return newDashboard(overviewUID, "CSP overview",
 		"Azure cost of all customers, compared with their budgets. Amounts are Microsoft's estimates.", "now-30d",
 		[]Variable{

@@ -31,12 +31,21 @@ func rangeQuery(expr, legend string) Target {
 	return Target{Datasource: datasource(), EditorMode: "code", Expr: expr, Format: "time_series", LegendFormat: legend, Range: true}
 }
 
-// row returns a row. With repeat, the row and the panels below it are repeated
-// for each value of that variable.
-func row(title, repeat string) *Panel {
-	return &Panel{
-		Collapsed: new(bool), GridPos: GridPos{H: 1, W: 24}, Panels: &[]Panel{}, Repeat: repeat, Title: title, Type: "row",
+// row returns a row, which is a heading of the panels below it.
+func row(title string) *Panel {
+	return &Panel{Collapsed: new(bool), GridPos: GridPos{H: 1, W: 24}, Panels: &[]Panel{}, Title: title, Type: "row"}
+}
+
+// collapsedRow returns a row that hides its panels until the reader opens it. Their
+// queries are sent only then. With repeat, there is a row for each value of that
+// variable.
+func collapsedRow(title, repeat string, panels ...*Panel) *Panel {
+	p := row(title)
+	*p.Collapsed, p.Repeat = true, repeat
+	for _, nested := range panels {
+		*p.Panels = append(*p.Panels, *nested)
 	}
+	return p
 }
 
 // stat returns a panel that shows single values. The size of its text is fixed: Grafana

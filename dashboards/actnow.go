@@ -84,7 +84,7 @@ func reasonColumn(name string) column {
 		weights = append(weights, strconv.Itoa(a.weight)+" * label_replace("+firing(a.name)+`, "reason", "`+a.name+`", "job", ".*")`)
 	}
 	reasons := ofSelectedAlerts("sum by (job, customer_id) (" + strings.Join(weights, " or ") + ")")
-	none := `label_replace(0 * count by (job) (` + perCustomer(costRule) + `), "customer_name", "No customer needs attention", "job", ".*")`
+	none := `label_replace(0 * count by (job) (` + perCustomer(costRule) + `), "customer_name", "–", "job", ".*")`
 	expr := withCostLabels(reasons)
 	return column{name, expr + " or (" + none + " unless on () count(" + expr + "))", "none", []Property{
 		{"mappings", reasonMappings()}, {"custom.displayMode", "color-background-solid"}, {"custom.align", "left"}, {"custom.width", 225},
@@ -93,7 +93,7 @@ func reasonColumn(name string) column {
 
 // reasonMappings returns the texts of all combinations of reasons.
 func reasonMappings() []object {
-	texts := object{"0": object{"color": fillNone, "index": 0, "text": "–"}}
+	texts := object{"0": object{"color": fillNone, "index": 0, "text": "No customer needs attention"}}
 	for sum := 1; sum < 1<<len(spendingAlerts); sum++ {
 		var reasons []string
 		fill := fillNone

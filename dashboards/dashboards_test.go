@@ -628,7 +628,7 @@ func TestReasons(t *testing.T) {
 		t.Errorf("found %d texts, want 32", len(texts))
 	}
 	for sum, want := range map[string]object{
-		"0":  {"color": "transparent", "index": 0, "text": "–"},
+		"0":  {"color": "transparent", "index": 0, "text": "No customer needs attention"},
 		"8":  {"color": "dark-red", "index": 8, "text": "over budget"},
 		"12": {"color": "dark-red", "index": 12, "text": "over budget, cost spike"},
 		"7":  {"color": "super-light-orange", "index": 7, "text": "cost spike, heading over budget, nearly used"},

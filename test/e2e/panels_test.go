@@ -234,7 +234,7 @@ func TestActNow(t *testing.T) {
 			expect(column(t, "Without budget", 0, all), promSample{"{}", 1}),
 		}},
 		{"no alerts", "1m", input, []exprTest{
-			expect(column(t, "Act now", 0, all), promSample{`{customer_name="No customer needs attention",job="j"}`, 0}),
+			expect(column(t, "Act now", 0, all), promSample{`{customer_name="–",job="j"}`, 0}),
 			expect(column(t, "Act now", 1, all)),
 			expect(column(t, "Over budget", 0, all), promSample{"{}", 0}),
 		}},

@@ -87,7 +87,7 @@ func reasonColumn(name string) column {
 	none := `label_replace(0 * count by (job) (` + perCustomer(costRule) + `), "customer_name", "–", "job", ".*")`
 	expr := withCostLabels(reasons)
 	return column{name, expr + " or (" + none + " unless on () count(" + expr + "))", "none", []Property{
-		{"mappings", reasonMappings()}, {"custom.displayMode", "color-background-solid"}, {"custom.align", "left"}, {"custom.width", 225},
+		{"mappings", reasonMappings()}, {"custom.displayMode", "color-background-solid"}, {"custom.align", "left"},
 	}}
 }
 
@@ -135,7 +135,7 @@ func actNow() *Panel {
 		factorColumn("× usual day", ofSelectedAlerts(usualDays())),
 		daysColumn("Days left", ofSelectedAlerts(withCostLabels("(max by (job, customer_id) ("+periodEndRule+`{job=~"$job"}) - time()) / 86400`))),
 	)
-	p.overrideByName("Customer", Property{"links", customerLink(rowURL)}, Property{"custom.width", 220})
-	p.overrideByName("Currency", Property{"custom.width", 90})
+	p.overrideByName("Customer", Property{"links", customerLink(rowURL)})
+	p.columnWidths(95, "Currency", "Last 24 h", "Days left").columnWidths(105, "Over by", "Over at end", "Reached on", "× usual day").columnWidths(250, "Why")
 	return p.option("sortBy", []object{{"desc": false, "displayName": "Currency"}, {"desc": true, "displayName": "Over at end"}}).size(24, 10)
 }

@@ -648,6 +648,29 @@ func TestReasons(t *testing.T) {
 	}
 }
 
+// Names get the space that the other columns leave: names that begin alike are not cut
+// alike. At a width of 1280 pixels, of which a table has 1,216, that is 180 or more.
+func TestNamesHaveSpace(t *testing.T) {
+	for _, title := range []string{"Act now", "All customers"} {
+		rest := 1216
+		for _, o := range panel(t, title).FieldConfig.Overrides {
+			for _, property := range o.Properties {
+				width, ok := property.Value.(int)
+				if property.ID != "custom.width" || !ok {
+					continue
+				}
+				if o.Matcher.Options == "Customer" {
+					t.Errorf("%s: the width of names is fixed", title)
+				}
+				rest -= width
+			}
+		}
+		if rest < 180 || rest > 1000 {
+			t.Errorf("%s: names have %d pixels", title, rest)
+		}
+	}
+}
+
 // panel returns the table of the overview with a title.
 func panel(t *testing.T, title string) Panel {
 	t.Helper()

@@ -97,8 +97,8 @@ func customerTable() *Panel {
 		factorColumn("× usual day", usualDays()),
 		dateColumn("Period ends", withCostLabels("max by (job, customer_id) ("+periodEndRule+`{job=~"$job"})`)),
 	)
-	p.overrideByName("Customer", Property{"links", customerLink(rowURL)}, Property{"custom.width", 205})
-	p.overrideByName("Currency", Property{"custom.width", 85})
+	p.overrideByName("Customer", Property{"links", customerLink(rowURL)})
+	p.columnWidths(95, "Currency", "Last 24 h").columnWidths(105, "Over by", "Over at end", "Cost", "Budget", "Budget used", "Forecast", "× usual day", "Period ends")
 	return p.option("sortBy", []object{{"desc": false, "displayName": "Currency"}, {"desc": true, "displayName": "Forecast"}}).size(24, 14)
 }
 

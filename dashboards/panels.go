@@ -185,6 +185,15 @@ func table(title, description string, labels [][2]string, hidden []string, colum
 	return p
 }
 
+// columnWidths sets the width of columns in pixels. The others share the rest of the
+// table: names get it, so that those that begin alike are not cut alike.
+func (p *Panel) columnWidths(width int, names ...string) *Panel {
+	for _, name := range names {
+		p.overrideByName(name, Property{"custom.width", width})
+	}
+	return p
+}
+
 // organizeFields returns the options of Grafana's transformation "organize
 // fields", which renames and orders the fields of merged queries.
 func organizeFields(labels [][2]string, columns []column) object {

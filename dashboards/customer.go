@@ -38,11 +38,11 @@ func customerAmounts() []*Panel {
 func customerPeriod() []*Panel {
 	return []*Panel{
 		customerBudgetUsed().size(6, 4),
+		customerBudgetReached().size(6, 4),
 		stat("Period elapsed", "Elapsed share of the billing period.",
 			instantQuery(customerValue(periodElapsedRule), "elapsed")).percent().size(6, 4),
-		stat("Billing period", "Start and end of the current billing period. The end is exclusive.",
-			instantQuery("1000 * "+customerValue(periodStartRule), "Start"), instantQuery("1000 * "+customerValue(periodEndRule), "End")).
-			unit("time:YYYY-MM-DD").textMode(valueAndName).size(12, 4),
+		stat("Period ends", "End of the current billing period. This day belongs to the next period.",
+			instantQuery("1000 * "+customerValue(periodEndRule), "end")).unit(dateUnit).size(6, 4),
 	}
 }
 
@@ -69,6 +69,19 @@ func customerBudgetUsed() *Panel {
 		percent().textMode(valueAndName).
 		overrideByQuery("A", fillBad).overrideByQuery("B", fillSerious).overrideByQuery("C", fillWarning).
 		otherwise(used, "no budget")
+}
+
+// customerBudgetReached returns the day on which the cost reaches the budget at the
+// forecast rate.
+func customerBudgetReached() *Panel {
+	cost, forecast := customerAmount(costRule), customerAmount(forecastRule)
+	reached := "time() + (" + customerBudget() + " - " + cost + " > 0) / (" + forecast + " - " + cost + ") * on (job) group_left () (" + customerValue(periodEndRule) + " - time())"
+	return stat("Budget reached", "Day on which the cost reaches the budget at the forecast rate, if that is before the end of the billing period.",
+		instantQuery("1000 * ("+reached+") and "+forecastOverBudget(), "{{currency}}")).
+		unit(dateUnit).textMode(valueAndName).overrideByQuery("A", fillSerious).
+		textQuery("0 * ("+cost+" >= "+customerBudget()+")", fillBad, "already").
+		textQuery("0 * ("+forecast+" <= "+customerBudget()+" and "+cost+" < "+customerBudget()+")", fillNone, "not this period").
+		otherwise(customerBudget(), "no budget")
 }
 
 // customerForecast returns the forecast, coloured by how it compares with the budget.
@@ -112,13 +125,15 @@ func customerPeriods() *Panel {
 // of the customer.
 func customerDates() []*Panel {
 	return []*Panel{
+		stat("Period began", "Start of the current billing period.",
+			instantQuery("1000 * "+customerValue(periodStartRule), "start")).unit(dateUnit).size(6, 4),
 		stat("Last changed by Microsoft", "Time since Microsoft last changed the usage data. It does so about once a day.",
-			instantQuery("time() - "+customerValue(lastModifiedMetric), "age")).unit("s").thresholds(ageThresholds(2*day, 4*day)).size(8, 4),
+			instantQuery("time() - "+customerValue(lastModifiedMetric), "age")).unit("s").thresholds(ageThresholds(2*day, 4*day)).size(6, 4),
 		stat("Last confirmed", "Time since the exporter last fetched or revalidated the usage data.",
-			instantQuery("time() - "+customerValue(fetchedMetric), "age")).unit("s").thresholds(ageThresholds(6*hour, day)).size(8, 4),
+			instantQuery("time() - "+customerValue(fetchedMetric), "age")).unit("s").thresholds(ageThresholds(6*hour, day)).size(6, 4),
 		stat("Last attempt", "Whether the last attempt to fetch the usage succeeded. A customer without usage counts as a success.",
 			instantQuery("min by (job) (azure_csp_customer_fetch_success"+customerSelector+")", "attempt")).
-			valueMappings(successMappings("failed", "succeeded")).thresholds(successThresholds()).size(8, 4),
+			valueMappings(successMappings("failed", "succeeded")).thresholds(successThresholds()).size(6, 4),
 		table("Customer", "Name, domain, id and relationship to the partner.",
 			[][2]string{{"customer_name", "Name"}, {"domain", "Domain"}, {"customer_id", "Customer id"}, {"relationship", "Relationship"}, {"job", "Job"}}, []string{"Known"},
 			countColumn("Known", "max by (job, customer_id, customer_name, domain, relationship) ("+infoMetric+customerSelector+")")).size(12, 7),

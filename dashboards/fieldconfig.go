@@ -159,10 +159,15 @@ func (p *Panel) colors(pairs ...string) *Panel {
 // otherwise adds a query that shows a text for each currency in which the customer has
 // a cost, unless the expression has a value: there is data, but not this.
 func (p *Panel) otherwise(expr, text string) *Panel {
-	target := instantQuery("0 * "+customerAmount(costRule)+" unless ("+expr+")", "{{currency}}")
+	return p.textQuery("0 * "+customerAmount(costRule)+" unless ("+expr+")", fillNone, text)
+}
+
+// textQuery adds a query that shows a text in place of its value, which is 0.
+func (p *Panel) textQuery(expr, fill, text string) *Panel {
+	target := instantQuery(expr, "{{currency}}")
 	target.RefID = refID(len(p.Targets))
 	p.Targets = append(p.Targets, target)
-	return p.overrideByQuery(target.RefID, fillNone, Property{"mappings", []object{textMapping("0", fillNone, text)}})
+	return p.overrideByQuery(target.RefID, fill, Property{"mappings", []object{textMapping("0", fill, text)}})
 }
 
 // dailyBars shows the first query as one bar for each day. The bar is left of its

@@ -40,7 +40,7 @@ func overviewCounts() []*Panel {
 		alertTile("Cost spike", "Customers for which AzureCSPCostSpike fires: the last 24 hours cost several times a usual day.", "AzureCSPCostSpike", anyCustomer(fillSerious)),
 		alertTile("Heading over", "Customers for which AzureCSPForecastOverBudget fires: their forecast exceeds their budget, and has done so for six hours.", "AzureCSPForecastOverBudget", anyCustomer(fillSerious)),
 		alertTile("Nearly used", "Customers for which AzureCSPBudgetNearlyUsed fires, and AzureCSPBudgetExceeded does not: they have used more than 80 % of their budget.", "AzureCSPBudgetNearlyUsed", anyCustomer(fillWarning)),
-		alertTile("Without budget", "Customers for which AzureCSPNoBudget fires: they have had cost and no budget for a day.", "AzureCSPNoBudget", absoluteThresholds(fillNone)),
+		alertTile("No budget", "Customers for which AzureCSPNoBudget fires: they have had cost and no budget for a day.", "AzureCSPNoBudget", absoluteThresholds(fillNone)),
 		stat("Customers covered", "Share of all known customers that have cost data. Customers without Azure usage have none. The variables Currency and Customer do not apply.",
 			instantQuery("min("+coveredRule+`{job=~"$job"})`, "covered")).percent().decimals(0),
 	}

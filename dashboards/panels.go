@@ -153,9 +153,12 @@ func daysColumn(name, expr string) column {
 	return column{name, expr, "none", []Property{{"decimals", 1}}}
 }
 
+// dateUnit is the unit of dates, in milliseconds.
+const dateUnit = "time:YYYY-MM-DD"
+
 // dateColumn returns a column of dates of timestamps in seconds.
 func dateColumn(name, expr string) column {
-	return column{name, "1000 * (" + expr + ")", "time:YYYY-MM-DD", nil}
+	return column{name, "1000 * (" + expr + ")", dateUnit, nil}
 }
 
 // table returns a panel that merges the columns by the labels they have in

@@ -133,6 +133,50 @@ func TestStateOfTheBudget(t *testing.T) {
 	runUnitTests(t, tests)
 }
 
+// A customer reaches its budget on a day, has reached it, does not reach it, or has none.
+func TestBudgetReached(t *testing.T) {
+	end := series{`customer:azure_csp_customer_billing_period_end_timestamp_seconds:max{job="j",customer_id="1"}`, "2678400x30000"}
+	var queries []string
+	for _, q := range panels.Queries(variables) {
+		if q.Panel == "Budget reached" {
+			queries = append(queries, q.Expr)
+		}
+	}
+	if len(queries) != 4 {
+		t.Fatalf("found %d queries, want 4", len(queries))
+	}
+	const euro = `{currency="EUR",job="j"}`
+	var tests []unitTest
+	for _, test := range []struct {
+		name, cost, budget, forecast string
+		query                        int
+		value                        float64
+	}{
+		{"on day 25", "40", "100", "124", 0, 1000 * 25 * 86400},
+		{"already", "130", "100", "150", 1, 0},
+		{"already, at the amount", "100", "100", "150", 1, 0},
+		{"not this period", "40", "200", "124", 2, 0},
+		{"no budget", "40", "", "124", 3, 0},
+		{"budget of 0", "40", "0", "124", 3, 0},
+	} {
+		unit := unitTest{Name: test.name, Interval: "1m", InputSeries: []series{end}}
+		for rule, value := range map[string]string{"total_cost:max": test.cost, "budget:max": test.budget, "total_cost:forecast": test.forecast} {
+			if value != "" {
+				unit.InputSeries = append(unit.InputSeries, customerSeries("1", "EUR", map[string]string{rule: value + "x30000"})...)
+			}
+		}
+		for i, expr := range queries {
+			want := exprTest{Expr: expr, Time: "10d"}
+			if i == test.query {
+				want.Samples = []promSample{{euro, test.value}}
+			}
+			unit.ExprTests = append(unit.ExprTests, want)
+		}
+		tests = append(tests, unit)
+	}
+	runUnitTests(t, tests)
+}
+
 // The status line distinguishes an exporter that is not scraped, one that does not
 // reach Partner Center, and recording rules that are not loaded.
 func TestStatus(t *testing.T) {
@@ -231,7 +275,7 @@ func TestActNow(t *testing.T) {
 			expect(column(t, "Cost spike", 0, all), promSample{"{}", 1}),
 			expect(column(t, "Heading over", 0, all), promSample{"{}", 1}),
 			expect(column(t, "Nearly used", 0, all), promSample{"{}", 1}),
-			expect(column(t, "Without budget", 0, all), promSample{"{}", 1}),
+			expect(column(t, "No budget", 0, all), promSample{"{}", 1}),
 		}},
 		{"no alerts", "1m", input, []exprTest{
 			expect(column(t, "Act now", 0, all), promSample{`{customer_name="–",job="j"}`, 0}),

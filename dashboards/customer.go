@@ -136,10 +136,10 @@ func customerDates() []*Panel {
 			valueMappings(successMappings("failed", "succeeded")).thresholds(successThresholds()).size(6, 4),
 		table("Customer", "Name, domain, id and relationship to the partner.",
 			[][2]string{{"customer_name", "Name"}, {"domain", "Domain"}, {"customer_id", "Customer id"}, {"relationship", "Relationship"}, {"job", "Job"}}, []string{"Known"},
-			countColumn("Known", "max by (job, customer_id, customer_name, domain, relationship) ("+infoMetric+customerSelector+")")).size(12, 7),
+			countColumn("Known", "max by (job, customer_id, customer_name, domain, relationship) ("+infoMetric+customerSelector+")")).size(24, 4),
 		timeSeries("Age of the data", "Time since Microsoft last changed the usage data, and since the exporter last fetched or revalidated it.",
 			rangeQuery("time() - "+customerValue(lastModifiedMetric), "last changed by Microsoft"),
 			rangeQuery("time() - "+customerValue(fetchedMetric), "last confirmed")).
-			unit("s").overrideByQuery("A", colorNeutral).overrideByQuery("B", colorSecond).size(12, 7),
+			unit("s").overrideByQuery("A", colorNeutral).overrideByQuery("B", colorSecond).size(24, 7),
 	}
 }

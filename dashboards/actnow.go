@@ -125,7 +125,11 @@ func budgetReached() string {
 // amounts first, and amounts of several currencies cannot be compared.
 func actNow() *Panel {
 	p := table("Act now",
-		"The selected customers for which an alert about their cost fires. Within a currency, the largest overrun at the end of the billing period comes first. \"Reached on\" is the day on which the forecast reaches the budget, if that is before the end of the period. \"× usual day\" divides the cost of the last 24 hours by the daily mean of the week before. The name links to the dashboard of the customer; docs/alerts.md describes what to do.",
+		"The selected customers for which an alert about their cost fires. Within a currency, "+
+			"the largest overrun at the end of the billing period comes first. "+
+			"\"Reached on\" is the day on which the forecast reaches the budget, if that is before the end of the period. "+
+			"\"× usual day\" divides the cost of the last 24 hours by the daily mean of the week before. "+
+			"The name links to the dashboard of the customer; docs/alerts.md describes what to do.",
 		[][2]string{{"currency", "Currency"}, {"customer_name", "Customer"}}, []string{"customer_id", "job"},
 		reasonColumn("Why"),
 		amountColumn("Over by", ofSelectedAlerts(overBudget(costRule))).filled(overThresholds(fillBad)),

@@ -88,7 +88,8 @@ func customerBudgetReached() *Panel {
 func customerForecast() *Panel {
 	forecast := customerAmount(forecastRule)
 	budget := customerBudget()
-	return stat("Forecast", "Estimated cost at the end of the billing period if cost continues at the average rate of this period, and whether it exceeds the budget. There is no forecast on the first day.",
+	return stat("Forecast", "Estimated cost at the end of the billing period if cost continues at the average rate of this period, "+
+		"and whether it exceeds the budget. There is no forecast on the first day.",
 		instantQuery(forecastOverBudget(), "{{currency}}, over budget"),
 		instantQuery(forecast+" <= "+budget, "{{currency}}, within budget"),
 		instantQuery(forecast+" unless "+budget, "{{currency}}, no budget")).
@@ -115,7 +116,8 @@ func customerGraphs() []*Panel {
 // customerPeriods returns the comparison of two billing periods. At the end of a period,
 // the start of the one before is 62 days ago, and by default Prometheus keeps 15 days.
 func customerPeriods() *Panel {
-	return timeSeries("Current and previous period", "Cost of the current billing period, and of the previous one at the same time since its start. Prometheus has to keep 62 days for the whole comparison (--storage.tsdb.retention.time); by default it keeps 15.",
+	return timeSeries("Current and previous period", "Cost of the current billing period, and of the previous one at the same time since its start. "+
+		"Prometheus has to keep 62 days for the whole comparison (--storage.tsdb.retention.time); by default it keeps 15.",
 		rangeQuery(customerAmount(costRule), "Current period {{currency}}"),
 		rangeQuery(previousPeriodCost(), "Previous period {{currency}}")).
 		money().overrideByQuery("A", colorCost).overrideByQuery("B", colorPrevious, dashedLine()...).size(24, 9)

@@ -643,7 +643,8 @@ func TestReasons(t *testing.T) {
 	if want := "AzureCSPBudgetExceeded|AzureCSPCostSpike|AzureCSPForecastOverBudget|AzureCSPBudgetNearlyUsed"; *v.AllValue != want {
 		t.Errorf("all = %q, want %q", *v.AllValue, want)
 	}
-	if want := "over budget : AzureCSPBudgetExceeded, cost spike : AzureCSPCostSpike, heading over budget : AzureCSPForecastOverBudget, nearly used : AzureCSPBudgetNearlyUsed, no budget : AzureCSPNoBudget"; v.Query != want {
+	if want := "over budget : AzureCSPBudgetExceeded, cost spike : AzureCSPCostSpike, heading over budget : AzureCSPForecastOverBudget, " +
+		"nearly used : AzureCSPBudgetNearlyUsed, no budget : AzureCSPNoBudget"; v.Query != want {
 		t.Errorf("query = %q, want %q", v.Query, want)
 	}
 }
@@ -687,19 +688,20 @@ func panel(t *testing.T, title string) Panel {
 // Budgets are compared with the cost and the forecast of the customers that have one,
 // never with those of all customers.
 func TestBudgetsAreComparedWithLike(t *testing.T) {
-	all := []string{"currency:azure_csp_customer_total_cost:sum", "currency:azure_csp_customer_total_cost:forecast_sum"}
+	ofAll := []string{"currency:azure_csp_customer_total_cost:sum", "currency:azure_csp_customer_total_cost:forecast_sum"}
 	found := 0
 	for _, d := range All() {
 		for _, p := range allPanels(&d) {
-			var exprs string
+			var all []string
 			for _, target := range p.Targets {
-				exprs += target.Expr + "\n"
+				all = append(all, target.Expr)
 			}
+			exprs := strings.Join(all, "\n")
 			if p.Type != "timeseries" || !strings.Contains(exprs, "currency:azure_csp_customer_budget:") {
 				continue
 			}
 			found++
-			for _, rule := range all {
+			for _, rule := range ofAll {
 				if strings.Contains(exprs, rule) {
 					t.Errorf("%s, %s: compares budgets with %s", d.Title, p.Title, rule)
 				}

@@ -58,7 +58,8 @@ func exporterCustomers() []*Panel {
 			unit("s").overrideByQuery("A", colorNeutral).overrideByQuery("B", colorSecond),
 		timeSeries("Duration of a refresh", "Duration of the last complete refresh, of the slowest of the selected exporters.",
 			rangeQuery("max(azure_csp_refresh_duration_seconds"+instanceSelector+")", "slowest exporter")).unit("s"),
-		timeSeries("Failures by reason", "Attempts per second to list the customers or to fetch the usage of a customer that failed after all retries. The reasons auth, mfa and permission need action by an operator.",
+		timeSeries("Failures by reason", "Attempts per second to list the customers or to fetch the usage of a customer that failed after all retries. "+
+			"The reasons auth, mfa and permission need action by an operator.",
 			rangeQuery(sumRate("azure_csp_errors_total", "reason"), "{{reason}}")).
 			unit("cps").colors("auth", colorBad, "mfa", colorSecond, "permission", colorForecast, "throttled", colorSerious,
 			"timeout", colorWarning, "network", colorNeutral, "server", colorCost, "decode", colorThird, "client", colorBudget),
@@ -68,7 +69,8 @@ func exporterCustomers() []*Panel {
 // exporterRequests returns the requests to Microsoft.
 func exporterRequests() []*Panel {
 	return []*Panel{
-		timeSeries("Requests by status", "Requests per second by HTTP status, or \"error\" if no complete response arrived. Microsoft responds with 400, 403 or 404 for customers without usage or access.",
+		timeSeries("Requests by status", "Requests per second by HTTP status, or \"error\" if no complete response arrived. "+
+			"Microsoft responds with 400, 403 or 404 for customers without usage or access.",
 			rangeQuery(sumRate(requests, "code"), "{{code}}")).
 			unit("reqps").colors("2..", colorGood, "3..", colorBudget, "4..", colorPrevious, "400", colorCost, "401", colorWarning,
 			"403", colorForecast, "404", colorNeutral, "429", colorSerious, "5..", colorBad, "503", colorThird, "error", colorSecond),

@@ -38,8 +38,10 @@ func overviewCounts() []*Panel {
 			instantQuery("count("+perCustomer(costRule)+")", "customers")),
 		alertTile("Over budget", "Customers for which AzureCSPBudgetExceeded fires: their cost exceeds their budget.", "AzureCSPBudgetExceeded", anyCustomer(fillBad)),
 		alertTile("Cost spike", "Customers for which AzureCSPCostSpike fires: the last 24 hours cost several times a usual day.", "AzureCSPCostSpike", anyCustomer(fillSerious)),
-		alertTile("Heading over", "Customers for which AzureCSPForecastOverBudget fires: their forecast exceeds their budget, and has done so for six hours.", "AzureCSPForecastOverBudget", anyCustomer(fillSerious)),
-		alertTile("Nearly used", "Customers for which AzureCSPBudgetNearlyUsed fires, and AzureCSPBudgetExceeded does not: they have used more than 80 % of their budget.", "AzureCSPBudgetNearlyUsed", anyCustomer(fillWarning)),
+		alertTile("Heading over",
+			"Customers for which AzureCSPForecastOverBudget fires: their forecast exceeds their budget, and has done so for six hours.", "AzureCSPForecastOverBudget", anyCustomer(fillSerious)),
+		alertTile("Nearly used", "Customers for which AzureCSPBudgetNearlyUsed fires, and AzureCSPBudgetExceeded does not: "+
+			"they have used more than 80 % of their budget.", "AzureCSPBudgetNearlyUsed", anyCustomer(fillWarning)),
 		alertTile("No budget", "Customers for which AzureCSPNoBudget fires: they have had cost and no budget for a day.", "AzureCSPNoBudget", absoluteThresholds(fillNone)),
 		stat("Customers covered", "Share of all known customers that have cost data. Customers without Azure usage have none. The variables Currency and Customer do not apply.",
 			instantQuery("min("+coveredRule+`{job=~"$job"})`, "covered")).percent().decimals(0),
@@ -61,7 +63,10 @@ func currencyTable() *Panel {
 	cost := byCurrency("sum", perCustomer(costRule)+" and "+budget)
 	elapsed := byCurrency("sum", budget+" * on (job, customer_id) group_left () max by (job, customer_id) ("+periodElapsedRule+`{job=~"$job"})`)
 	return table("Spend and budget by currency",
-		"Totals of the selected customers, one row for each currency. The columns from \"With budget\" on include only the customers that have a budget. \"Used to date\" compares their cost with their budgets for the elapsed part of each billing period: above 100 %, they spend faster than planned.",
+		"Totals of the selected customers, one row for each currency. "+
+			"The columns from \"With budget\" on include only the customers that have a budget. "+
+			"\"Used to date\" compares their cost with their budgets for the elapsed part of each billing period: above 100 %, "+
+			"they spend faster than planned.",
 		[][2]string{{"currency", "Currency"}}, nil,
 		countColumn("Customers", byCurrency("count", perCustomer(costRule))),
 		amountColumn("Cost", byCurrency("sum", perCustomer(costRule))),
@@ -85,7 +90,11 @@ func overBudget(rule string) string {
 // largest forecast comes first: customers without a budget rank like the others.
 func customerTable() *Panel {
 	p := table("All customers",
-		"The selected customers with cost. Within a currency, the largest forecast comes first. \"Over by\" and \"Over at end\" are the amounts over the budget now and, by forecast, at the end of the billing period. \"× usual day\" divides the cost of the last 24 hours by the daily mean of the week before, from 10 units of the currency on. A dash means that there is no overrun, no budget, or not enough history. The name links to the dashboard of the customer.",
+		"The selected customers with cost. Within a currency, the largest forecast comes first. "+
+			"\"Over by\" and \"Over at end\" are the amounts over the budget now and, by forecast, at the end of the billing period. "+
+			"\"× usual day\" divides the cost of the last 24 hours by the daily mean of the week before, "+
+			"from 10 units of the currency on. A dash means that there is no overrun, no budget, or not enough history. "+
+			"The name links to the dashboard of the customer.",
 		[][2]string{{"customer_name", "Customer"}, {"currency", "Currency"}}, []string{"customer_id", "job"},
 		amountColumn("Over by", overBudget(costRule)).filled(overThresholds(fillBad)),
 		amountColumn("Over at end", overBudget(forecastRule)).filled(overThresholds(fillSerious)),
@@ -113,7 +122,9 @@ func usualDays() string {
 func overviewAmounts() []*Panel {
 	return []*Panel{
 		timeSeries("Cost against budget in $currency, customers with a budget",
-			"Totals of the customers that have a budget in this currency. \"Budget to date\" is the budget for the elapsed part of each customer's billing period: above this line, customers spend faster than planned. The variable Customer does not apply.",
+			"Totals of the customers that have a budget in this currency. "+
+				"\"Budget to date\" is the budget for the elapsed part of each customer's billing period: above this line, "+
+				"customers spend faster than planned. The variable Customer does not apply.",
 			rangeQuery(byCurrency("sum", budgetedCostSumRule+currencySelector), "Cost {{currency}}"),
 			rangeQuery(byCurrency("sum", budgetSumRule+currencySelector), "Budget {{currency}}"),
 			rangeQuery(byCurrency("sum", budgetedForecastSumRule+currencySelector), "Forecast {{currency}}"),

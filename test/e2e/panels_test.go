@@ -247,8 +247,12 @@ func TestActNow(t *testing.T) {
 	}
 	alerts := slices.Clone(input)
 	for _, a := range [][2]string{
-		{"AzureCSPForecastOverBudget", "1"}, {"AzureCSPBudgetExceeded", "2"}, {"AzureCSPBudgetNearlyUsed", "2"}, {"AzureCSPCostSpike", "2"},
-		{"AzureCSPBudgetNearlyUsed", "3"}, {"AzureCSPNoBudget", "4"},
+		{"AzureCSPForecastOverBudget", "1"},
+		{"AzureCSPBudgetExceeded", "2"},
+		{"AzureCSPBudgetNearlyUsed", "2"},
+		{"AzureCSPCostSpike", "2"},
+		{"AzureCSPBudgetNearlyUsed", "3"},
+		{"AzureCSPNoBudget", "4"},
 	} {
 		alerts = append(alerts, firing(a[0], a[1]))
 	}

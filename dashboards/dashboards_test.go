@@ -480,6 +480,9 @@ func TestNoDataIsNeutral(t *testing.T) {
 			if got := p.FieldConfig.Defaults["noValue"]; got != "no data" {
 				t.Errorf("%s, %s: noValue = %q", d.Title, p.Title, got)
 			}
+			if p.Options["textMode"] == "name" {
+				t.Errorf("%s, %s: shows names only, which there are none of without data", d.Title, p.Title)
+			}
 			if mappings, _ := p.FieldConfig.Defaults["mappings"].([]object); p.Type == "stat" {
 				if diff := cmp.Diff([]object{{"type": "special", "options": want}}, mappings[:min(1, len(mappings))]); diff != "" {
 					t.Errorf("%s, %s: first mapping (-want +got):\n%s", d.Title, p.Title, diff)

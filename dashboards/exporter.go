@@ -40,7 +40,7 @@ func exporterStats() []*Panel {
 		stat("Customers covered", "Share of all known customers that have cost data, by job. Customers without Azure usage have none. The variable Instance does not apply.",
 			instantQuery(coveredRule+`{job=~"$job"}`, "{{job}}")).percent().textMode(valueAndName),
 		stat("Build", "Version of the exporter.",
-			instantQuery("azure_csp_exporter_build_info"+instanceSelector, "{{version}}")).textMode("name"),
+			instantQuery("azure_csp_exporter_build_info"+instanceSelector, "{{version}}")).valueMappings([]object{textMapping("1", fillNone, "running")}).textMode(valueAndName),
 	}
 }
 

@@ -90,18 +90,35 @@ func dashboardLinks() object {
 	}
 }
 
-// layout numbers the panels and places them from left to right. A line of panels
-// is as high as its highest panel.
-func layout(panels []*Panel) []Panel {
+// grid places panels from left to right. A line of panels is as high as its highest
+// panel.
+type grid struct{ id, x, y, height int }
+
+// place numbers a panel and places it after those before it.
+func (g *grid) place(p *Panel) {
 	const width = 24
+	if g.x+p.GridPos.W > width {
+		g.x, g.y, g.height = 0, g.y+g.height, 0
+	}
+	g.id++
+	p.ID, p.GridPos.X, p.GridPos.Y = g.id, g.x, g.y
+	g.x, g.height = g.x+p.GridPos.W, max(g.height, p.GridPos.H)
+}
+
+// layout places the panels. Those of a collapsed row are placed below it, and take no
+// space.
+func layout(panels []*Panel) []Panel {
 	var placed []Panel
-	x, y, height := 0, 0, 0
-	for i, p := range panels {
-		if x+p.GridPos.W > width {
-			x, y, height = 0, y+height, 0
+	g := grid{}
+	for _, p := range panels {
+		g.place(p)
+		if p.Panels != nil {
+			opened := g
+			for i := range *p.Panels {
+				opened.place(&(*p.Panels)[i])
+			}
+			g.id = opened.id
 		}
-		p.ID, p.GridPos.X, p.GridPos.Y = i+1, x, y
-		x, height = x+p.GridPos.W, max(height, p.GridPos.H)
 		placed = append(placed, *p)
 	}
 	return placed

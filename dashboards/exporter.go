@@ -9,12 +9,12 @@ const (
 
 // exporter returns the dashboard of the health of the exporters.
 func exporter() Dashboard {
-	panels := exporterStats()
-	panels = append(panels, row("Customers and data", ""))
+	panels := append([]*Panel{status()}, exporterStats()...)
+	panels = append(panels, row("Customers and data"))
 	panels = append(panels, exporterCustomers()...)
-	panels = append(panels, row("Requests to Microsoft", ""))
+	panels = append(panels, row("Requests to Microsoft"))
 	panels = append(panels, exporterRequests()...)
-	panels = append(panels, row("Cache and process", ""))
+	panels = append(panels, row("Cache and process"))
 	panels = append(panels, exporterProcess()...)
 	return newDashboard(exporterUID, "CSP exporter health",
 		"Connection to Microsoft, age of the data, requests and resources of the exporters.", "now-6h",
@@ -36,11 +36,11 @@ func exporterStats() []*Panel {
 			unit("s").thresholds(ageThresholds(30*day, 80*day)).textMode(valueAndName),
 		stat("Last complete refresh", "Time since the end of the last complete refresh.",
 			instantQuery("time() - azure_csp_refresh_last_success_timestamp_seconds"+instanceSelector, "{{instance}}")).
-			unit("s").thresholds(ageThresholds(3*hour, day)).textMode(valueAndName).noValue("no refresh yet"),
+			unit("s").thresholds(ageThresholds(3*hour, day)).textMode(valueAndName),
 		stat("Customers covered", "Share of all known customers that have cost data, by job. Customers without Azure usage have none. The variable Instance does not apply.",
 			instantQuery(coveredRule+`{job=~"$job"}`, "{{job}}")).percent().textMode(valueAndName),
 		stat("Build", "Version of the exporter.",
-			instantQuery("azure_csp_exporter_build_info"+instanceSelector, "{{version}}")).textMode("name"),
+			instantQuery("azure_csp_exporter_build_info"+instanceSelector, "{{version}}")).valueMappings([]object{textMapping("1", fillNone, "running")}).textMode(valueAndName),
 	}
 }
 
@@ -50,46 +50,49 @@ func exporterCustomers() []*Panel {
 	return []*Panel{
 		timeSeries("Customers by state", "Customers of the selected exporters by result of the last attempt to fetch their usage. A customer that two exporters expose is counted twice.",
 			rangeQuery("sum by (status) (azure_csp_customers"+instanceSelector+")", "{{status}}")).
-			unit("short").decimals(0).minZero().
-			overrideByRegexp("ok", colorGood).overrideByRegexp("no_usage", colorNeutral).overrideByRegexp("no_access", colorWarning).
-			overrideByRegexp("not_found", colorSerious).overrideByRegexp("error", colorBad).overrideByRegexp("pending", colorPrevious),
+			unit("short").decimals(0).
+			colors(
+				"ok", colorGood, "no_usage", colorNeutral, "no_access", colorWarning, "not_found", colorSerious, "error", colorBad, "pending", colorPrevious),
 		timeSeries("Age of the data", "Time since the exporter last fetched or revalidated the usage data of a customer: the maximum and the median of all customers.",
-			rangeQuery("max("+age+")", "oldest"), rangeQuery("quantile(0.5, "+age+")", "median")).
-			unit("s").minZero().overrideByQuery("A", colorNeutral).overrideByQuery("B", colorSecond),
+			rangeQuery("max("+age+")", "oldest customer"), rangeQuery("quantile(0.5, "+age+")", "median of the customers")).
+			unit("s").overrideByQuery("A", colorNeutral).overrideByQuery("B", colorSecond),
 		timeSeries("Duration of a refresh", "Duration of the last complete refresh, of the slowest of the selected exporters.",
-			rangeQuery("max(azure_csp_refresh_duration_seconds"+instanceSelector+")", "slowest")).unit("s").minZero().noValue("no refresh yet"),
-		timeSeries("Failures by reason", "Attempts per second to list the customers or to fetch the usage of a customer that failed after all retries. The reasons in red need action by an operator.",
+			rangeQuery("max(azure_csp_refresh_duration_seconds"+instanceSelector+")", "slowest exporter")).unit("s"),
+		timeSeries("Failures by reason", "Attempts per second to list the customers or to fetch the usage of a customer that failed after all retries. "+
+			"The reasons auth, mfa and permission need action by an operator.",
 			rangeQuery(sumRate("azure_csp_errors_total", "reason"), "{{reason}}")).
-			unit("cps").minZero().fixedColor(colorWarning).overrideByRegexp("throttled", colorSerious).overrideByRegexp("(auth|mfa|permission)", colorBad),
+			unit("cps").colors("auth", colorBad, "mfa", colorSecond, "permission", colorForecast, "throttled", colorSerious,
+			"timeout", colorWarning, "network", colorNeutral, "server", colorCost, "decode", colorThird, "client", colorBudget),
 	}
 }
 
 // exporterRequests returns the requests to Microsoft.
 func exporterRequests() []*Panel {
 	return []*Panel{
-		timeSeries("Requests by status", "Requests per second by HTTP status, or \"error\" if no complete response arrived. Microsoft responds with 400, 403 or 404 for customers without usage or access.",
+		timeSeries("Requests by status", "Requests per second by HTTP status, or \"error\" if no complete response arrived. "+
+			"Microsoft responds with 400, 403 or 404 for customers without usage or access.",
 			rangeQuery(sumRate(requests, "code"), "{{code}}")).
-			unit("reqps").minZero().overrideByRegexp("2..", colorGood).overrideByRegexp("429", colorSerious).
-			overrideByRegexp("401", colorWarning).overrideByRegexp("(5..|error)", colorBad),
+			unit("reqps").colors("2..", colorGood, "3..", colorBudget, "4..", colorPrevious, "400", colorCost, "401", colorWarning,
+			"403", colorForecast, "404", colorNeutral, "429", colorSerious, "5..", colorBad, "503", colorThird, "error", colorSecond),
 		colorEndpoints(timeSeries("Requests by endpoint", "Requests per second by endpoint, including retries.",
 			rangeQuery(sumRate(requests, "endpoint"), "{{endpoint}}")).unit("reqps")),
 		heatmap("Latency", "Number of requests by duration, from start to the end of the response or to the failure.",
 			rangeQuery("sum by (le) (increase("+buckets+instanceSelector+"[$__rate_interval]))", "{{le}}")).unit("short"),
 		colorEndpoints(timeSeries("99th percentile of the latency", "Duration that 99 % of the requests did not exceed, by endpoint. Gaps are times without requests.",
-			rangeQuery("histogram_quantile(0.99, "+sumRate(buckets, "le, endpoint")+")", "{{endpoint}}")).unit("s").noValue("no requests")),
-		timeSeries("Throttled requests", "Requests per second that Microsoft rejected with status 429.",
-			rangeQuery(sumRate(throttled, "endpoint"), "{{endpoint}}")).unit("reqps").minZero().fixedColor(colorSerious),
+			rangeQuery("histogram_quantile(0.99, "+sumRate(buckets, "le, endpoint")+")", "{{endpoint}}")).unit("s")),
+		colorEndpoints(timeSeries("Throttled requests", "Requests per second that Microsoft rejected with status 429.",
+			rangeQuery(sumRate(throttled, "endpoint"), "{{endpoint}}")).unit("reqps")),
 		timeSeries("Requests in flight", "Concurrent requests, and their limit. Throttling lowers the limit, which then recovers.",
 			rangeQuery("sum(azure_csp_api_requests_in_flight"+instanceSelector+")", "in flight"),
 			rangeQuery("sum(azure_csp_api_concurrency_limit"+instanceSelector+")", "limit")).
-			unit("short").minZero().overrideByQuery("A", colorNeutral).overrideByQuery("B", colorBudget, dashedLine()...),
+			unit("short").overrideByQuery("A", colorNeutral).overrideByQuery("B", colorBudget, dashedLine()...),
 	}
 }
 
 // colorEndpoints sets a fixed colour for each endpoint.
 func colorEndpoints(p *Panel) *Panel {
-	return p.minZero().overrideByRegexp("usagesummary", colorNeutral).overrideByRegexp("customers", colorSecond).
-		overrideByRegexp("usagerecords", colorThird).overrideByRegexp("token", colorFourth)
+	return p.colors("token", colorThird, "customers", colorSecond, "usagesummary", colorNeutral, "usagerecords", colorCost,
+		"subscriptionrecords", colorForecast, "resourcerecords", colorWarning, "meterrecords", colorPrevious, "fraudevents", colorBudget)
 }
 
 // exporterProcess returns the cache, the scrapes and the process.
@@ -98,13 +101,13 @@ func exporterProcess() []*Panel {
 	return []*Panel{
 		timeSeries("Cache hits", "Share of the cache lookups by scrapes that found a fresh entry.",
 			rangeQuery(total("azure_csp_cache_hits_total")+" / "+total("azure_csp_cache_lookups_total"), "hits")).
-			percent().minZero().set("max", 1).noValue("no scrapes"),
+			percent().set("max", 1),
 		timeSeries("Duration of a scrape", "Duration of a scrape as measured by Prometheus, of the slowest of the selected exporters. A scrape waits for the refresh of stale entries.",
-			rangeQuery("max(scrape_duration_seconds"+instanceSelector+")", "slowest")).unit("s").minZero(),
+			rangeQuery("max(scrape_duration_seconds"+instanceSelector+")", "slowest exporter")).unit("s"),
 		timeSeries("Memory", "Resident memory, of the largest of the selected exporters. Not available with --web.disable-exporter-metrics.",
-			rangeQuery("max(process_resident_memory_bytes"+instanceSelector+")", "largest")).unit("bytes").minZero(),
+			rangeQuery("max(process_resident_memory_bytes"+instanceSelector+")", "largest exporter")).unit("bytes"),
 		timeSeries("Scrape responses", "Scrapes per second by HTTP status. 503 means too many concurrent scrapes. Not available with --web.disable-exporter-metrics.",
 			rangeQuery(sumRate("promhttp_metric_handler_requests_total", "code"), "{{code}}")).
-			unit("reqps").minZero().overrideByRegexp("2..", colorGood).overrideByRegexp("5..", colorBad),
+			unit("reqps").colors("2..", colorGood, "4..", colorWarning, "5..", colorBad),
 	}
 }

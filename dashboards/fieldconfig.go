@@ -1,22 +1,29 @@
 package dashboards
 
-// The palette. A colour has the same meaning on every dashboard. Names refer to
-// Grafana's own colours, which suit the dark and the light theme.
+// Colours of lines. A colour has the same meaning on every dashboard. Names refer to
+// Grafana's own colours, which differ in the dark and the light theme. The contrast
+// with the background of either is at least 3.
 const (
-	colorGood    = "green"
-	colorWarning = "yellow" // more than 80 % of a budget, or close to a failure
-	colorSerious = "orange" // a forecast over the budget, or throttling
-	colorBad     = "red"    // over budget, or failing
-
+	colorGood     = "semi-dark-green"
+	colorWarning  = "#A8850C"
+	colorSerious  = "dark-orange" // throttling
+	colorBad      = "red"
 	colorCost     = "blue"
 	colorForecast = "purple"
-	colorBudget   = "dark-red" // a limit, also of requests in flight
-	colorPrevious = "#8E8E8E"  // an earlier value, for comparison
+	colorBudget   = "text"    // a limit, also of requests in flight
+	colorPrevious = "#8E8E8E" // an earlier value, for comparison
+	colorNeutral  = "#17919F" // values without a judgement
+	colorSecond   = "#D0589F" // further ones of several equal series
+	colorThird    = "#7F8C2B"
+)
 
-	colorNeutral = "#6ED0E0" // counts, dates and other values without a judgement
-	colorSecond  = "#B0A080" // second, third and fourth of several equal series
-	colorThird   = "#E0A8D0"
-	colorFourth  = "#4F9A94"
+// Backgrounds of values. Grafana writes the value on it in black or white, in a
+// contrast of at least 4.5. A value has no colour unless it needs attention.
+const (
+	fillNone    = "transparent"
+	fillWarning = "yellow"             // more than 80 % of a budget, or close to a failure
+	fillSerious = "super-light-orange" // a forecast over the budget
+	fillBad     = "dark-red"           // over budget, or failing
 )
 
 // fixedColor returns a colour option for all values.
@@ -39,29 +46,32 @@ func absoluteThresholds(base string, thresholds ...threshold) object {
 
 // budgetThresholds returns the thresholds of the used share of a budget.
 func budgetThresholds() object {
-	return absoluteThresholds(colorGood, threshold{0.8, colorWarning}, threshold{1, colorBad})
+	return absoluteThresholds(fillNone, threshold{0.8, fillWarning}, threshold{1, fillBad})
 }
 
 // forecastThresholds returns the thresholds of the forecast share of a budget.
 func forecastThresholds() object {
-	return absoluteThresholds(colorGood, threshold{1, colorSerious})
+	return absoluteThresholds(fillNone, threshold{1, fillSerious})
+}
+
+// overThresholds returns the thresholds of an amount over the budget. An empty cell has
+// the base colour.
+func overThresholds(fill string) object {
+	return absoluteThresholds(fillNone, threshold{0.01, fill})
 }
 
 // ageThresholds returns thresholds in seconds.
 func ageThresholds(warning, bad float64) object {
-	return absoluteThresholds(colorGood, threshold{warning, colorWarning}, threshold{bad, colorBad})
+	return absoluteThresholds(fillNone, threshold{warning, fillWarning}, threshold{bad, fillBad})
 }
 
 // successThresholds returns the thresholds of a metric that is 1 on success and 0
 // on failure.
-func successThresholds() object { return absoluteThresholds(colorBad, threshold{1, colorGood}) }
+func successThresholds() object { return absoluteThresholds(fillBad, threshold{1, fillNone}) }
 
 // successMappings returns the texts for the two values of such a metric.
 func successMappings(failure, success string) []object {
-	return []object{{"type": "value", "options": object{
-		"0": object{"color": colorBad, "index": 0, "text": failure},
-		"1": object{"color": colorGood, "index": 1, "text": success},
-	}}}
+	return []object{textMapping("0", fillBad, failure), textMapping("1", fillNone, success)}
 }
 
 // set sets a default of the panel's fields. The methods below are named after
@@ -71,12 +81,30 @@ func (p *Panel) set(key string, value any) *Panel {
 	return p
 }
 
-func (p *Panel) unit(unit string) *Panel            { return p.set("unit", unit) }
-func (p *Panel) decimals(n int) *Panel              { return p.set("decimals", n) }
-func (p *Panel) minZero() *Panel                    { return p.set("min", 0) }
-func (p *Panel) noValue(text string) *Panel         { return p.set("noValue", text) }
-func (p *Panel) valueMappings(list []object) *Panel { return p.set("mappings", list) }
-func (p *Panel) dataLinks(links []object) *Panel    { return p.set("links", links) }
+func (p *Panel) unit(unit string) *Panel         { return p.set("unit", unit) }
+func (p *Panel) decimals(n int) *Panel           { return p.set("decimals", n) }
+func (p *Panel) dataLinks(links []object) *Panel { return p.set("links", links) }
+
+// valueMappings adds texts for values.
+func (p *Panel) valueMappings(list []object) *Panel {
+	return p.set("mappings", append(noData(noDataText), list...))
+}
+
+// noDataText is what panels show without data.
+const noDataText = "no data"
+
+// noData returns the mapping for no value. Without it, Grafana would colour the text
+// like the lowest value, which is green in many panels.
+func noData(text string) []object {
+	return []object{{"type": "special", "options": object{
+		"match": "null+nan", "result": object{"color": fillNone, "index": 0, "text": text},
+	}}}
+}
+
+// textMapping returns the mapping of a value to a text in a colour.
+func textMapping(value, color, text string) object {
+	return object{"type": "value", "options": object{value: object{"color": color, "index": 0, "text": text}}}
+}
 
 // fixedColor shows all values in one colour.
 func (p *Panel) fixedColor(color string) *Panel {
@@ -88,8 +116,17 @@ func (p *Panel) thresholds(thresholds object) *Panel {
 	return p.set("color", object{"mode": "thresholds"}).set("thresholds", thresholds)
 }
 
+// moneyUnit is the unit of amounts: in full, with the separators of the reader's locale.
+const moneyUnit = "locale"
+
+// withoutMinorUnit matches the name of a series in a currency that has no minor unit by
+// ISO 4217.
+const withoutMinorUnit = `/\b(BIF|CLP|DJF|GNF|ISK|JPY|KMF|KRW|PYG|RWF|UGX|UYI|VND|VUV|XAF|XOF|XPF)\b/`
+
 // money shows amounts in full. The currency is part of the series' name.
-func (p *Panel) money() *Panel { return p.unit("none").decimals(2).noValue("none") }
+func (p *Panel) money() *Panel {
+	return p.unit(moneyUnit).decimals(2).override("byRegexp", withoutMinorUnit, Property{"decimals", 0})
+}
 
 // percent shows a ratio as percentage.
 func (p *Panel) percent() *Panel { return p.unit("percentunit").decimals(1) }
@@ -110,9 +147,27 @@ func (p *Panel) overrideByQuery(refID, color string, properties ...Property) *Pa
 	return p.override("byFrameRefID", refID, append([]Property{{"color", fixedColor(color)}}, properties...)...)
 }
 
-// overrideByRegexp sets the colour of the series whose whole name matches.
-func (p *Panel) overrideByRegexp(pattern, color string) *Panel {
-	return p.override("byRegexp", "/^"+pattern+"$/", Property{"color", fixedColor(color)})
+// colors sets the colours of series, in pairs of a regular expression that matches the
+// whole name and a colour. Of several that match, the last one applies.
+func (p *Panel) colors(pairs ...string) *Panel {
+	for i := 0; i+1 < len(pairs); i += 2 {
+		p.override("byRegexp", "/^"+pairs[i]+"$/", Property{"color", fixedColor(pairs[i+1])})
+	}
+	return p
+}
+
+// otherwise adds a query that shows a text for each currency in which the customer has
+// a cost, unless the expression has a value: there is data, but not this.
+func (p *Panel) otherwise(expr, text string) *Panel {
+	return p.textQuery("0 * "+customerAmount(costRule)+" unless ("+expr+")", fillNone, text)
+}
+
+// textQuery adds a query that shows a text in place of its value, which is 0.
+func (p *Panel) textQuery(expr, fill, text string) *Panel {
+	target := instantQuery(expr, "{{currency}}")
+	target.RefID = refID(len(p.Targets))
+	p.Targets = append(p.Targets, target)
+	return p.overrideByQuery(target.RefID, fill, Property{"mappings", []object{textMapping("0", fill, text)}})
 }
 
 // dailyBars shows the first query as one bar for each day. The bar is left of its

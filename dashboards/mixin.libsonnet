@@ -63,36 +63,44 @@ local withThresholds(config, name, expr) =
 local otherMetrics = ['up', 'scrape_duration_seconds', 'process_resident_memory_bytes', 'promhttp_metric_handler_requests_total'];
 local isScraped(word) = std.member(otherMetrics, word) || std.startsWith(word, 'azure_csp_');
 
-// words splits an expression into names and the characters between them.
-local words(expr) =
-  local isName(c) = std.member('abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_:', c);
-  local add(acc, c) =
-    if isName(c) then acc { name: acc.name + c }
-    else { words: acc.words + [acc.name, c], name: '' };
-  local acc = std.foldl(add, std.stringChars(expr), { words: [], name: '' });
-  acc.words + [acc.name];
-
+// withSelector adds the selector to every scraped metric in an expression. It handles
+// each character on its own: a fold over a long expression exceeds the stack.
 local withSelector(selector, expr) =
-  local list = words(expr);
-  local isSelected(i) = i >= 0 && isScraped(list[i]);
-  local hasMatchers(i) = i < std.length(list) && list[i] == '{';
+  local chars = std.stringChars(expr);
+  local isNameCharacter = {
+    [c]: true
+    for c in std.stringChars('abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_:')
+  };
+  local isName(i) = i >= 0 && i < std.length(chars) && std.objectHas(isNameCharacter, chars[i]);
+  local first(i) = if isName(i - 1) then first(i - 1) else i;
+  local end(i) = if isName(i) then end(i + 1) else i;
   local render(i) =
-    if isSelected(i) && !hasMatchers(i + 1) then '%s{%s}' % [list[i], selector]
-    else if isSelected(i - 1) && hasMatchers(i) then '{%s,' % selector
-    else list[i];
-  if selector == '' then expr else std.join('', std.makeArray(std.length(list), render));
+    if isName(i) then
+      if isName(i - 1) then ''
+      else
+        local next = end(i);
+        local name = std.substr(expr, i, next - i);
+        local hasMatchers = next < std.length(chars) && chars[next] == '{';
+        if isScraped(name) && !hasMatchers then '%s{%s}' % [name, selector] else name
+    else if chars[i] == '{' && isName(i - 1) && isScraped(std.substr(expr, first(i - 1), i - first(i - 1))) then '{%s,' % selector
+    else chars[i];
+  if selector == '' then expr else std.join('', std.makeArray(std.length(chars), render));
 
 local mapRules(f, file) = {
   groups: [group { rules: [rule { expr: f(rule) } for rule in group.rules] } for group in file.groups],
 };
 
+// mapPanels changes the queries of panels, also of those in collapsed rows.
+local mapPanels(select, panels) = [
+  panel {
+    [if std.objectHas(panel, 'targets') then 'targets']: [target { expr: select(target.expr) } for target in panel.targets],
+    [if std.objectHas(panel, 'panels') then 'panels']: mapPanels(select, panel.panels),
+  }
+  for panel in panels
+];
+
 local mapDashboard(select, dashboard) = dashboard {
-  panels: [
-    if std.objectHas(panel, 'targets')
-    then panel { targets: [target { expr: select(target.expr) } for target in panel.targets] }
-    else panel
-    for panel in dashboard.panels
-  ],
+  panels: mapPanels(select, dashboard.panels),
   templating: {
     list: [
       if variable.type == 'query'

@@ -54,7 +54,7 @@ type Panel struct {
 	ID              int          `json:"id"`
 	Interval        string       `json:"interval,omitempty"`
 	Options         object       `json:"options,omitempty"`
-	Panels          *[]Panel     `json:"panels,omitempty"` // of a row, always empty
+	Panels          *[]Panel     `json:"panels,omitempty"` // of a collapsed row; empty in other rows
 	PluginVersion   string       `json:"pluginVersion,omitempty"`
 	Repeat          string       `json:"repeat,omitempty"`
 	Targets         []Target     `json:"targets,omitempty"`

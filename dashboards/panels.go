@@ -6,7 +6,7 @@ func newPanel(kind, title, description string, options, custom object, targets [
 	for i := range targets {
 		targets[i].RefID = refID(i)
 	}
-	defaults := object{"mappings": []object{}, "noValue": "no data", "unit": "none"}
+	defaults := object{"mappings": []object{}, "noValue": noDataText, "unit": "none"}
 	if custom != nil {
 		defaults["custom"] = custom
 	}
@@ -31,28 +31,43 @@ func rangeQuery(expr, legend string) Target {
 	return Target{Datasource: datasource(), EditorMode: "code", Expr: expr, Format: "time_series", LegendFormat: legend, Range: true}
 }
 
-// row returns a row. With repeat, the row and the panels below it are repeated
-// for each value of that variable.
-func row(title, repeat string) *Panel {
-	return &Panel{
-		Collapsed: new(bool), GridPos: GridPos{H: 1, W: 24}, Panels: &[]Panel{}, Repeat: repeat, Title: title, Type: "row",
-	}
+// row returns a row, which is a heading of the panels below it.
+func row(title string) *Panel {
+	return &Panel{Collapsed: new(bool), GridPos: GridPos{H: 1, W: 24}, Panels: &[]Panel{}, Title: title, Type: "row"}
 }
 
-// stat returns a panel that shows single values.
+// collapsedRow returns a row that hides its panels until the reader opens it. Their
+// queries are sent only then. With repeat, there is a row for each value of that
+// variable.
+func collapsedRow(title, repeat string, panels ...*Panel) *Panel {
+	p := row(title)
+	*p.Collapsed, p.Repeat = true, repeat
+	for _, nested := range panels {
+		*p.Panels = append(*p.Panels, *nested)
+	}
+	return p
+}
+
+// stat returns a panel that shows single values. The size of its text is fixed: Grafana
+// would otherwise shrink long values, which large amounts are.
 func stat(title, description string, targets ...Target) *Panel {
 	return newPanel("stat", title, description, object{
-		"colorMode": "value", "graphMode": "none", "justifyMode": "auto", "orientation": "auto",
-		"reduceOptions": lastNotNull(), "textMode": "auto",
-	}, nil, targets).size(4, 4)
+		"colorMode": "background", "graphMode": "none", "justifyMode": "auto", "orientation": "auto",
+		"reduceOptions": lastNotNull(), "text": object{"titleSize": 14, "valueSize": 36}, "textMode": "auto",
+	}, nil, targets).valueMappings(nil).fixedColor(fillNone).size(4, 4)
 }
 
-// barGauge returns a panel of horizontal bars that compares values of one unit.
-func barGauge(title, description string, targets ...Target) *Panel {
-	return newPanel("bargauge", title, description, object{
-		"displayMode": "basic", "minVizHeight": 10, "minVizWidth": 0, "orientation": "horizontal",
-		"reduceOptions": lastNotNull(), "showUnfilled": true,
-	}, nil, targets).size(12, 10)
+// status returns the line at the top of a dashboard: whether there is data, and what
+// to do if there is none.
+func status() *Panel {
+	const noRules = "2 * group(azure_csp_customer_total_cost{job=~\"$job\"}) unless on () count(" + costRule + "{job=~\"$job\"})"
+	p := stat("Status", "Whether the selected exporters are scraped and reach Partner Center, and whether the recording rules are loaded.",
+		instantQuery("min("+noRules+" or min(azure_csp_up{job=~\"$job\"}))", "status"))
+	return p.set("mappings", append(noData("No data: no exporter is scraped. Check the data source above, and Status, Targets in Prometheus."),
+		textMapping("0", fillBad, "An exporter does not reach Partner Center: values are the last known ones. See CSP exporter health."),
+		textMapping("1", fillNone, "Exporters are scraped and reach Partner Center."),
+		textMapping("2", fillSerious, "No recording rules: load rules/azure_csp.rules.yml in Prometheus."))).
+		option("text", object{"valueSize": 16}).size(24, 2)
 }
 
 // lastNotNull reduces a series to its last value.
@@ -60,13 +75,14 @@ func lastNotNull() object {
 	return object{"calcs": []string{"lastNotNull"}, "fields": "", "values": false}
 }
 
-// timeSeries returns a panel of lines over time.
+// timeSeries returns a panel of lines over time. Its axis starts at zero, so that a
+// small change does not look like a large one, unless a value is negative.
 func timeSeries(title, description string, targets ...Target) *Panel {
 	return newPanel("timeseries", title, description, object{
 		"legend":  object{"calcs": []string{"lastNotNull"}, "displayMode": "list", "placement": "bottom", "showLegend": true},
 		"tooltip": object{"mode": "multi", "sort": "desc"},
 	}, object{
-		"axisCenteredZero": false, "axisColorMode": "text", "axisLabel": "", "axisPlacement": "auto", "barAlignment": 0,
+		"axisCenteredZero": false, "axisColorMode": "text", "axisLabel": "", "axisPlacement": "auto", "axisSoftMin": 0, "barAlignment": 0,
 		"drawStyle": "line", "fillOpacity": 10, "gradientMode": "none", "lineInterpolation": "linear", "lineWidth": 2,
 		"hideFrom":  object{"legend": false, "tooltip": false, "viz": false},
 		"pointSize": 5, "scaleDistribution": object{"type": "linear"}, "showPoints": "auto", "spanNulls": false,
@@ -101,21 +117,48 @@ func countColumn(name, expr string) column {
 	return column{name, expr, "none", []Property{{"decimals", 0}}}
 }
 
-// amountColumn returns a column of amounts of money in one colour.
-func amountColumn(name, color, expr string) column {
-	return column{name, expr, "none", []Property{{"decimals", 2}, {"color", fixedColor(color)}, {"custom.displayMode", "color-text"}}}
+// amountColumn returns a column of amounts of money, in whole units of the currency.
+func amountColumn(name, expr string) column {
+	return column{name, expr, moneyUnit, []Property{{"decimals", 0}}}
 }
 
-// gaugeColumn returns a column of bars from 0 to 100 percent.
-func gaugeColumn(name, expr string, thresholds object) column {
-	return column{name, expr, "percentunit", []Property{
-		{"decimals", 1},
-		{"min", 0},
-		{"max", 1},
-		{"thresholds", thresholds},
-		{"color", object{"mode": "thresholds"}},
-		{"custom.displayMode", "basic"},
+// filled returns the column with a background that depends on the value.
+func (c column) filled(thresholds object) column {
+	c.properties = append(c.properties, Property{"thresholds", thresholds},
+		Property{"color", object{"mode": "thresholds"}}, Property{"custom.displayMode", "color-background-solid"})
+	return c
+}
+
+// barColumn returns a column of amounts with bars that compare them.
+func barColumn(name, color, expr string) column {
+	return column{name, expr, moneyUnit, []Property{
+		{"decimals", 0}, {"min", 0}, {"color", fixedColor(color)}, {"custom.displayMode", "basic"},
 	}}
+}
+
+// percentColumn returns a column of ratios.
+func percentColumn(name, expr string) column {
+	return column{name, expr, "percentunit", []Property{{"decimals", 0}}}
+}
+
+// factorColumn returns a column of multiples of a usual value. The alert on spikes
+// fires from four on.
+func factorColumn(name, expr string) column {
+	c := column{name, expr, "suffix:×", []Property{{"decimals", 1}}}
+	return c.filled(absoluteThresholds(fillNone, threshold{2, fillWarning}, threshold{4, fillSerious}))
+}
+
+// daysColumn returns a column of numbers of days.
+func daysColumn(name, expr string) column {
+	return column{name, expr, "none", []Property{{"decimals", 1}}}
+}
+
+// dateUnit is the unit of dates, in milliseconds.
+const dateUnit = "time:YYYY-MM-DD"
+
+// dateColumn returns a column of dates of timestamps in seconds.
+func dateColumn(name, expr string) column {
+	return column{name, "1000 * (" + expr + ")", dateUnit, nil}
 }
 
 // table returns a panel that merges the columns by the labels they have in
@@ -128,16 +171,28 @@ func table(title, description string, labels [][2]string, hidden []string, colum
 	}
 	p := newPanel("table", title, description, object{
 		"footer": object{"fields": "", "reducer": []string{"sum"}, "show": false}, "showHeader": true, "sortBy": []object{},
-	}, object{"align": "auto", "displayMode": "auto", "filterable": true, "inspect": false}, targets).size(24, 8)
+	}, object{"align": "auto", "displayMode": "auto", "filterable": false, "inspect": false, "minWidth": 80}, targets).size(24, 8)
 	p.Transformations = []object{
 		{"id": "merge", "options": object{}},
 		{"id": "organize", "options": organizeFields(labels, columns)},
 	}
 	for _, c := range columns {
-		p.overrideByName(c.name, append([]Property{{"unit", c.unit}}, c.properties...)...)
+		p.overrideByName(c.name, append([]Property{{"unit", c.unit}, {"noValue", "–"}}, c.properties...)...)
+	}
+	for _, label := range labels {
+		p.overrideByName(label[1], Property{"custom.filterable", true})
 	}
 	for _, field := range hidden {
 		p.overrideByName(field, Property{"custom.hidden", true})
+	}
+	return p
+}
+
+// columnWidths sets the width of columns in pixels. The others share the rest of the
+// table: names get it, so that those that begin alike are not cut alike.
+func (p *Panel) columnWidths(width int, names ...string) *Panel {
+	for _, name := range names {
+		p.overrideByName(name, Property{"custom.width", width})
 	}
 	return p
 }

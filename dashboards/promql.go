@@ -22,6 +22,10 @@ const (
 	forecastSumRule  = "currency:azure_csp_customer_total_cost:forecast_sum"
 	dailyCostSumRule = "currency:azure_csp_customer_total_cost:delta1d_sum"
 
+	budgetedCostSumRule     = "currency:azure_csp_customer_total_cost:budgeted_sum"
+	budgetedForecastSumRule = "currency:azure_csp_customer_total_cost:budgeted_forecast_sum"
+	elapsedBudgetSumRule    = "currency:azure_csp_customer_budget:elapsed_sum"
+
 	coveredRule = "job:azure_csp_customers_covered:ratio"
 )
 

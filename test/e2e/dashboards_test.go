@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -24,7 +25,7 @@ func withHistory(t *testing.T) string {
 	history, _, _ := clitest.Backfill(t, "35d")
 	record := exec.CommandContext(t.Context(), "../../dashboards/record-history", //nolint:gosec // Its arguments are the test's own.
 		clitest.Write(t, history), "../../dashboards/rules/azure_csp.rules.yml", data)
-	record.Env = append(os.Environ(), "PROMETHEUS_PORT="+freePort(t))
+	record.Env = append(os.Environ(), "PROMETHEUS_PORT="+freePort(t)) //nolint:forbidigo // The script reads its port from there.
 	if output, err := record.CombinedOutput(); err != nil {
 		t.Fatalf("record-history: %v\n%s", err, output)
 	}
@@ -54,7 +55,8 @@ func freePort(t *testing.T) string {
 // history.
 func TestDashboardsShowTheDemo(t *testing.T) {
 	data := withHistory(t)
-	config := scrapeConfig(clitest.Start(t, "demo").URL) + fmt.Sprintf("rule_files: [%q]\n", copied(t, t.TempDir(), "rules/azure_csp.rules.yml"))
+	config := scrapeConfig(clitest.Start(t, "demo").URL) + fmt.Sprintf("rule_files: [%q, %q]\n",
+		copied(t, t.TempDir(), "rules/azure_csp.rules.yml"), copied(t, t.TempDir(), "rules/azure_csp.alerts.yml", atOnce(t)...))
 	prometheus := startPrometheusOn(t, data, config, "--query.lookback-delta=61m")
 	for _, rule := range []string{"customer:azure_csp_customer_total_cost:delta1d_avg7d", "currency:azure_csp_customer_total_cost:forecast_sum"} {
 		if len(prometheus.query(rule+" offset 21d")) == 0 {
@@ -62,11 +64,24 @@ func TestDashboardsShowTheDemo(t *testing.T) {
 		}
 	}
 	prometheus.awaitQuery(`count_over_time(azure_csp_up[1m]) >= 5`) // What is a rate needs some scrapes.
-	variables := map[string]string{"job": "azure_csp", "instance": ".*", "currency": ".*", "customer_name": ".*", "customer": shown(t)}
-	queries := panels.Queries(variables)
+	prometheus.awaitQuery(`ALERTS{alertname="AzureCSPForecastOverBudget",alertstate="firing"}`)
+	values := maps.Clone(variables)
+	values["customer"] = shown(t)
+	queries := panels.Queries(values)
+	empty := map[[2]string]bool{}
 	for _, q := range queries {
-		if len(prometheus.query(q.Expr)) == 0 {
+		found := len(prometheus.query(q.Expr)) > 0
+		if q.Kind != "stat" && !found {
 			t.Errorf("%s, %q shows nothing: %s", q.Dashboard, q.Panel, q.Expr)
+		}
+		// A tile may have a query for each state.
+		panel := [2]string{q.Dashboard, q.Panel}
+		other, known := empty[panel]
+		empty[panel] = !found && (other || !known)
+	}
+	for panel, isEmpty := range empty {
+		if isEmpty {
+			t.Errorf("%s, %q shows nothing", panel[0], panel[1])
 		}
 	}
 	if len(queries) < 50 {

@@ -11,6 +11,7 @@ import (
 type Query struct {
 	Dashboard string // UID of the dashboard
 	Panel     string // title of the panel
+	Kind      string // type of the panel
 	Expr      string // PromQL
 	Legend    string // legend of a series, with references to its labels
 }
@@ -19,10 +20,20 @@ type Query struct {
 func Queries(variables map[string]string) []Query {
 	var queries []Query
 	for _, d := range dashboards.All() {
-		for _, p := range d.Panels {
-			for _, t := range p.Targets {
-				queries = append(queries, Query{d.UID, p.Title, Fill(t.Expr, variables), t.LegendFormat})
-			}
+		queries = append(queries, queriesOf(d.UID, d.Panels, variables)...)
+	}
+	return queries
+}
+
+// queriesOf returns the queries of panels, and of those that rows hide.
+func queriesOf(uid string, list []dashboards.Panel, variables map[string]string) []Query {
+	var queries []Query
+	for _, p := range list {
+		for _, t := range p.Targets {
+			queries = append(queries, Query{uid, p.Title, p.Type, Fill(t.Expr, variables), t.LegendFormat})
+		}
+		if p.Panels != nil {
+			queries = append(queries, queriesOf(uid, *p.Panels, variables)...)
 		}
 	}
 	return queries

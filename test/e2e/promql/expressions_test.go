@@ -43,6 +43,7 @@ type schema map[string]labelSet
 // foreign lists the metrics of Prometheus and of its client library, with their
 // labels except job and instance.
 var foreign = map[string][]string{
+	"ALERTS":                                 {"alertname", "alertstate", "severity", "customer_id"},
 	"up":                                     {},
 	"scrape_duration_seconds":                {},
 	"process_resident_memory_bytes":          {},
@@ -66,6 +67,9 @@ var recorded = map[string][]string{
 	"currency:azure_csp_customer_budget:sum":                                 {"job", "currency"},
 	"currency:azure_csp_customer_total_cost:forecast_sum":                    {"job", "currency"},
 	"currency:azure_csp_customer_total_cost:delta1d_sum":                     {"job", "currency"},
+	"currency:azure_csp_customer_total_cost:budgeted_sum":                    {"job", "currency"},
+	"currency:azure_csp_customer_total_cost:budgeted_forecast_sum":           {"job", "currency"},
+	"currency:azure_csp_customer_budget:elapsed_sum":                         {"job", "currency"},
 	"job:azure_csp_customers_covered:ratio":                                  {"job"},
 }
 
@@ -77,7 +81,7 @@ type rule struct {
 
 func TestDashboardExpressions(t *testing.T) {
 	known := everything(t)
-	values := map[string]string{"job": ".*", "instance": ".*", "currency": ".*", "customer_name": ".*", "customer": "1"}
+	values := map[string]string{"job": ".*", "instance": ".*", "currency": ".*", "alert": ".*", "customer_name": ".*", "customer": "1"}
 	queries := panels.Queries(values)
 	if len(queries) < 50 {
 		t.Fatalf("found %d expressions, want 50 or more", len(queries))
@@ -113,7 +117,7 @@ func TestVariableQueries(t *testing.T) {
 	for _, d := range dashboards.All() {
 		for _, v := range d.Templating.List {
 			query := panels.Fill(v.Definition, map[string]string{"job": ".*"})
-			if v.Type == "datasource" {
+			if v.Type != "query" {
 				continue
 			}
 			if match := labelValues.FindStringSubmatch(query); match != nil {

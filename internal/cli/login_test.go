@@ -123,7 +123,7 @@ ok    customers  Partner Center lists 1 customers
 ok    role       no request was rejected for a missing role
 ok    usage      "Contoso" has a cost of 12.35 EUR in the current billing period
 note  budgets    1 of 2 customers with usage have a budget
-ok    throttle   0 of 5 requests were throttled, current concurrency limit 8
+ok    throttle   0 of 5 requests were throttled
 `
 	if diff := cmp.Diff(want, stdout); diff != "" {
 		t.Error(diff)
@@ -158,7 +158,7 @@ note  customers  Partner Center lists no customers; is this the partner's tenant
 skip  role       there are no customers
 skip  usage      there are no customers
 ok    budgets    0 of 0 customers with usage have a budget
-ok    throttle   0 of 4 requests were throttled, current concurrency limit 8
+ok    throttle   0 of 4 requests were throttled
 `
 	if diff := cmp.Diff(want, stdout); diff != "" {
 		t.Error(diff)

@@ -300,23 +300,25 @@ func TestUnavailableCustomerHoldsBackItselfOnly(t *testing.T) {
 	} {
 		t.Run(retryAfter, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				began := time.Now()
+				const before = 30 // calls in which the limit grows to 5
 				s := &scripted{delay: 100 * time.Millisecond}
 				s.answer = func(n int) *http.Response {
-					if n == 0 {
+					if n == before {
 						return respond(503, "", retryAfter)
 					}
 					return ok()
 				}
 				c := scriptedClient(t, s, func(cfg *client.Config) { cfg.Concurrency = 5 })
+				fetchAll(t.Context(), c, billed(before), 5)
+				began := time.Now()
 				failed := fetchAll(t.Context(), c, billed(40), 5)
 				if took := time.Since(began); took > want.took+100*time.Millisecond || failed != want.failed {
 					t.Errorf("%d failed after %s, want %d after about %s", failed, took, want.failed, want.took)
 				}
-				if len(s.calls) != want.calls {
-					t.Fatalf("got %d calls, want %d", len(s.calls), want.calls)
+				if got := len(s.calls) - before; got != want.calls {
+					t.Fatalf("got %d calls, want %d", got, want.calls)
 				}
-				if others := s.calls[39].Sub(began); others > 1200*time.Millisecond {
+				if others := s.calls[before+39].Sub(began); others > 1200*time.Millisecond {
 					t.Errorf("the other customers took %s, want about 1s", others)
 				}
 				if c.ConcurrencyLimit() != 5 {
@@ -437,8 +439,8 @@ func TestGateEndsWithTheContext(t *testing.T) {
 	})
 }
 
-// The calls in flight are halved by a refusal, once however many calls it hit,
-// and grow back by about one a round.
+// The calls in flight start at two and grow to the concurrency. They are halved by a
+// refusal, once however many calls it hit, and grow back by about one a round.
 func TestCallsInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &scripted{delay: time.Second}
@@ -449,8 +451,8 @@ func TestCallsInFlight(t *testing.T) {
 			return ok()
 		}
 		c := scriptedClient(t, s, func(cfg *client.Config) { cfg.Concurrency = 16 })
-		if got := c.ConcurrencyLimit(); got != 16 {
-			t.Errorf("the limit is %d at the start, want 16", got)
+		if got := c.ConcurrencyLimit(); got != 2 {
+			t.Errorf("the limit is %d at the start, want 2", got)
 		}
 		fetchAll(t.Context(), c, billed(100), 16)
 		if s.peak != 16 {

@@ -244,7 +244,7 @@ func (e *examination) budgets(ctx context.Context) {
 }
 
 func (e *examination) throttle() {
-	text := fmt.Sprintf("%d of %d requests were throttled, current concurrency limit %d", e.calls.throttled.Load(), e.calls.all.Load(), e.c.ConcurrencyLimit())
+	text := fmt.Sprintf("%d of %d requests were throttled", e.calls.throttled.Load(), e.calls.all.Load())
 	if e.calls.throttled.Load() > 0 {
 		e.report.note("throttle", text)
 		return

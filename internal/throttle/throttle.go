@@ -7,12 +7,16 @@
 //   - A gate. A 429 closes it for all requests until the time that Retry-After
 //     states, at most 15 minutes, or else for an exponential backoff with full
 //     jitter. After a longer Retry-After, one request at a time probes the server.
-//   - A limit of the requests in flight: additive increase, multiplicative
-//     decrease (AIMD). A 429 halves it, accepted responses let it grow.
-//   - A pace, the least time between two requests. It follows an estimate of the
-//     refill rate of the server's token bucket. After a 429 the pace starts just
-//     below the estimate, stays near it for a while and then rises ever faster
-//     (as the window of CUBIC does), in case the limit has grown.
+//   - A limit of the requests in flight: slow start, then additive increase and
+//     multiplicative decrease (AIMD), as for the congestion window of TCP. A 429
+//     halves it, accepted responses let it grow.
+//   - A pace, the least time between two requests. Its rate follows AIMD as well,
+//     with an increase in inverse proportion to the rate, as in binomial congestion
+//     control: of several clients that share a limit, the slower ones gain faster.
+//     The first rate is a guess: the burst that the server's token bucket accepted
+//     over the time that it takes to fill again. After a while without a 429 the
+//     rate grows exponentially, in case the limit has grown. 429s that do not depend
+//     on the rate do not lower it.
 //
 // A 429 counts once for all requests that were in flight together: each starts an
 // epoch, and responses to requests of an earlier epoch change nothing.
@@ -25,14 +29,12 @@ import (
 )
 
 const (
-	// firstLimit is the limit of requests in flight before the first response.
-	firstLimit = 20
-	// growth is added to that limit for each response until the first 429.
-	growth = 0.2
-	// probeGap is the least time between the first probes requests of a
-	// measurement, so that a 429 arrives before many more requests are sent.
-	probes   = 64
-	probeGap = 2 * time.Millisecond
+	// leastLimit is the limit of requests in flight before the first response, and
+	// the least after 429s.
+	leastLimit = 2
+	// firstStep is what one response adds to the limit before the first 429, or the
+	// share firstShare of the limit if that is more.
+	firstStep, firstShare = 0.15, 0.03
 	// idle is how long no request must be in flight for the server's bucket to
 	// count as full.
 	idle = 2 * time.Second
@@ -65,7 +67,7 @@ type Throttle struct {
 	epoch    int
 	closed   bool // since the last 429, no response was accepted
 	lastSent time.Time
-	rate     estimate
+	pace     pace
 }
 
 // New returns a throttle that allows at most limit requests in flight. If onGate
@@ -79,7 +81,7 @@ func New(limit int, onGate func(closed bool, wait time.Duration)) *Throttle {
 	return &Throttle{
 		maxLimit: float64(limit),
 		onGate:   onGate,
-		limit:    float64(min(limit, firstLimit)),
+		limit:    float64(min(limit, leastLimit)),
 		turn:     make(chan struct{}, 1),
 		freed:    make(chan struct{}, 1),
 	}
@@ -104,7 +106,7 @@ func (e *Error) Error() string {
 // Permit allows one request. It is returned with [Throttle.Leave].
 type Permit struct {
 	epoch int
-	pace  float64 // when the request was sent
+	held  bool // by the pace
 }
 
 // Outcome is what the response to a request states about the limits.
@@ -148,25 +150,17 @@ func (t *Throttle) admit(now time.Time) (*Permit, time.Duration) {
 	if float64(t.inFlight+1) > max(t.limit, 1) {
 		return nil, 0
 	}
-	if t.inFlight == 0 && now.Sub(t.lastSent) > idle && now.Sub(t.gate) > idle {
-		t.rate.restart(now, true)
+	if t.inFlight == 0 && now.Sub(t.lastSent) > idle {
+		t.pace.restart(now)
 	}
-	if wait := t.lastSent.Add(t.gap()).Sub(now); wait > 0 {
+	gap := t.pace.gap()
+	if wait := t.lastSent.Add(gap).Sub(now); wait > 0 {
 		return nil, wait
 	}
+	held := now.Sub(t.lastSent) < 2*gap
 	t.inFlight++
-	t.rate.sent++
 	t.lastSent = now
-	return &Permit{t.epoch, t.rate.pace()}, 0
-}
-
-// gap returns the least time between two requests.
-func (t *Throttle) gap() time.Duration {
-	gap := time.Duration(0)
-	if t.rate.sent < probes {
-		gap = probeGap
-	}
-	return max(gap, time.Duration(float64(time.Second)/t.rate.pace()))
+	return &Permit{t.epoch, held}, 0
 }
 
 // pause waits for the time, or until a permit is returned.
@@ -195,7 +189,7 @@ func (t *Throttle) Leave(p Permit, o Outcome) {
 	case o.Refused:
 		t.refuse(p, time.Now(), o.After)
 	case !o.Missing && p.epoch == t.epoch:
-		t.accept()
+		t.accept(p.held)
 	}
 	select {
 	case t.freed <- struct{}{}:
@@ -204,20 +198,19 @@ func (t *Throttle) Leave(p Permit, o Outcome) {
 }
 
 // accept records a response other than a 429.
-func (t *Throttle) accept() {
-	t.rate.accepted++
-	t.rate.sinceRefusal++
+func (t *Throttle) accept(held bool) {
+	t.pace.accept(held)
 	t.refusals = 0
 	t.report(false, 0)
-	step := growth
-	if t.rate.known() {
+	step := max(firstStep, t.limit*firstShare)
+	if t.pace.known() {
 		step = 1 / t.limit
 	}
 	t.limit = min(t.limit+step, t.maxLimit)
 }
 
-// refuse closes the gate after a 429. The first one of an epoch also halves the
-// limit and updates the estimated rate.
+// refuse closes the gate after a 429. The first one of an epoch also lowers the limit
+// and the pace.
 func (t *Throttle) refuse(p Permit, now time.Time, after time.Duration) {
 	if after <= 0 {
 		after = Backoff(firstPause, t.refusals, longestPause)
@@ -231,12 +224,13 @@ func (t *Throttle) refuse(p Permit, now time.Time, after time.Duration) {
 	if probing {
 		t.limit = 1
 	}
+	t.pace.refuse()
 	if p.epoch != t.epoch {
 		return
 	}
-	t.limit = max(t.limit/2, 1)
+	t.limit = max(t.limit/2, min(t.limit, leastLimit))
 	t.refusals++
-	t.rate.updateRate(p.pace, now, after)
+	t.pace.decrease(now, after)
 	t.epoch++
 }
 

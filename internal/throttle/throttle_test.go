@@ -35,6 +35,16 @@ func enter(t *testing.T, th *throttle.Throttle, n int) []throttle.Permit {
 	return permits
 }
 
+// grown returns a throttle whose limit has grown to so many requests.
+func grown(t *testing.T, limit int) *throttle.Throttle {
+	t.Helper()
+	th := throttle.New(limit, nil)
+	for th.Limit() < limit {
+		th.Leave(enter(t, th, 1)[0], accepted)
+	}
+	return th
+}
+
 func TestLimitBoundsRequestsInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		th := throttle.New(2, nil)
@@ -69,7 +79,7 @@ func TestRefusalClosesTheGate(t *testing.T) {
 
 func TestLimitHalvesOncePerEpoch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		th := throttle.New(16, nil)
+		th := grown(t, 16)
 		for _, p := range enter(t, th, 5) {
 			th.Leave(p, refused(time.Second))
 		}
@@ -86,7 +96,7 @@ func TestLimitHalvesOncePerEpoch(t *testing.T) {
 // Responses to requests that were sent before a refusal do not raise the limit.
 func TestEarlierEpochIsNotCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		th := throttle.New(16, nil)
+		th := grown(t, 16)
 		permits := enter(t, th, 16)
 		th.Leave(permits[0], refused(time.Second))
 		for _, p := range permits[1:] {
@@ -98,14 +108,32 @@ func TestEarlierEpochIsNotCounted(t *testing.T) {
 	})
 }
 
+// The limit is 2 at first. A response adds 0.15 to it, or 3 % of it if that is more:
+// 21 responses make 5 of it, 24 more make 10, and 61 more the 60 of the throttle.
+func TestLimitStartsSlowly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		th := throttle.New(60, nil)
+		var got []int
+		for _, responses := range []int{0, 21, 24, 61} {
+			for range responses {
+				th.Leave(enter(t, th, 1)[0], accepted)
+			}
+			got = append(got, th.Limit())
+		}
+		if diff := cmp.Diff([]int{2, 5, 10, 60}, got); diff != "" {
+			t.Errorf("limits (-want +got):\n%s", diff)
+		}
+	})
+}
+
 func TestMissingResponseIsNotAccepted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		th := throttle.New(40, nil)
-		for _, p := range enter(t, th, 20) {
-			th.Leave(p, missing)
+		for range 20 {
+			th.Leave(enter(t, th, 1)[0], missing)
 		}
-		if got := th.Limit(); got != 20 {
-			t.Errorf("the limit is %d after requests without a response, want 20", got)
+		if got := th.Limit(); got != 2 {
+			t.Errorf("the limit is %d after requests without a response, want 2", got)
 		}
 	})
 }
@@ -212,7 +240,10 @@ func TestOnGateReportsBeginAndEnd(t *testing.T) {
 			Wait   time.Duration
 		}
 		var got []event
-		th := throttle.New(8, func(closed bool, wait time.Duration) { got = append(got, event{closed, wait}) })
+		th := throttle.New(3, func(closed bool, wait time.Duration) { got = append(got, event{closed, wait}) })
+		for th.Limit() < 3 {
+			th.Leave(enter(t, th, 1)[0], accepted)
+		}
 		permits := enter(t, th, 3)
 		th.Leave(permits[0], refused(7*time.Second))
 		th.Leave(permits[1], refused(7*time.Second))

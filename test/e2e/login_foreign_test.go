@@ -159,7 +159,7 @@ ok    customers  Partner Center lists 1 customers
 ok    role       no request was rejected for a missing role
 ok    usage      "Contoso" has a cost of 12.35 EUR in the current billing period
 ok    budgets    1 of 1 customers with usage have a budget
-ok    throttle   0 of 5 requests were throttled, current concurrency limit 8
+ok    throttle   0 of 5 requests were throttled
 `
 			if _, report, _ := strings.Cut(stdout, "Waiting for the sign-in…\n"); report != want {
 				t.Errorf("It reported\n%s\nwant\n%s", report, want)

@@ -103,7 +103,7 @@ func TestCheckWhenThrottled(t *testing.T) {
 		respond(http.StatusOK, `{"totalCost":1,"currencyCode":"EUR"}`)(w, r)
 	})
 	status, stdout, stderr := clitest.Run(t, p.flags("check")...)
-	if want := "note  throttle   1 of 6 requests were throttled, current concurrency limit 4\n"; status != 0 || !strings.HasSuffix(stdout, want) {
+	if want := "note  throttle   1 of 6 requests were throttled\n"; status != 0 || !strings.HasSuffix(stdout, want) {
 		t.Errorf("The exit status is %d:\n%s%s", status, stdout, stderr)
 	}
 }

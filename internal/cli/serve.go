@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"path"
@@ -144,7 +143,7 @@ func (f *exporterFlags) checkCacheFile(cfg client.Config) error {
 func (f *exporterFlags) serve(ctx context.Context, env *environment, cfg client.Config, listening func(net.Addr)) error {
 	hangups, restore := notifyHangups()
 	defer restore()
-	if err := errors.Join(f.checkWebConfig(), f.checkCacheFile(cfg)); err != nil {
+	if err := f.checkWebConfig(); err != nil {
 		return err
 	}
 	api := collector.NewClientMetrics()
@@ -154,6 +153,11 @@ func (f *exporterFlags) serve(ctx context.Context, env *environment, cfg client.
 		return err
 	}
 	defer c.Close()
+	// The client has read the files with secrets, so that to compare one of them with
+	// the cache file cannot hang.
+	if err := f.checkCacheFile(cfg); err != nil {
+		return err
+	}
 	cache := cache.New(c, cache.Config{
 		Concurrency:  f.concurrency,
 		TTL:          f.ttl,

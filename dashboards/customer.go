@@ -23,13 +23,13 @@ func customer() Dashboard {
 func customerAmounts() []*Panel {
 	return []*Panel{
 		stat("Cost", "Estimated cost of the current billing period so far.",
-			instantQuery(customerAmount(costRule), "{{currency}}")).money().textMode(valueAndName).size(6, 4),
+			instantQuery(customerAmount(costRule), "{{currency}}")).money().named().size(6, 4),
 		stat("Budget", "Spending budget for one billing period.",
-			instantQuery(customerBudget(), "{{currency}}")).money().textMode(valueAndName).
+			instantQuery(customerBudget(), "{{currency}}")).money().named().
 			otherwise(customerBudget(), "no budget").size(6, 4),
 		customerForecast().size(6, 4),
 		stat("Last 24 hours", "Cost of the last 24 hours, or since the start of the billing period if that is later.",
-			instantQuery(customerAmount(dailyCostRule), "{{currency}}")).money().textMode(valueAndName).
+			instantQuery(customerAmount(dailyCostRule), "{{currency}}")).money().named().
 			otherwise(customerAmount(dailyCostRule), "no history yet").size(6, 4),
 	}
 }
@@ -66,7 +66,7 @@ func customerBudgetUsed() *Panel {
 		instantQuery("("+used+" <= 1) and "+forecastOverBudget(), "heading over budget"),
 		instantQuery("("+used+" > 0.8 <= 1) unless "+forecastOverBudget(), "nearly used"),
 		instantQuery("("+used+" <= 0.8) unless "+forecastOverBudget(), "on plan")).
-		percent().textMode(valueAndName).
+		percent().named().
 		overrideByQuery("A", fillBad).overrideByQuery("B", fillSerious).overrideByQuery("C", fillWarning).
 		otherwise(used, "no budget")
 }
@@ -78,7 +78,7 @@ func customerBudgetReached() *Panel {
 	reached := "time() + (" + customerBudget() + " - " + cost + " > 0) / (" + forecast + " - " + cost + ") * on (job) group_left () (" + customerValue(periodEndRule) + " - time())"
 	return stat("Budget reached", "Day on which the cost reaches the budget at the forecast rate, if that is before the end of the billing period.",
 		instantQuery("1000 * ("+reached+") and "+forecastOverBudget(), "{{currency}}")).
-		unit(dateUnit).textMode(valueAndName).overrideByQuery("A", fillSerious).
+		unit(dateUnit).named().overrideByQuery("A", fillSerious).
 		textQuery("0 * ("+cost+" >= "+customerBudget()+")", fillBad, "already").
 		textQuery("0 * ("+forecast+" <= "+customerBudget()+" and "+cost+" < "+customerBudget()+")", fillNone, "not this period").
 		otherwise(customerBudget(), "no budget")
@@ -93,7 +93,7 @@ func customerForecast() *Panel {
 		instantQuery(forecastOverBudget(), "{{currency}}, over budget"),
 		instantQuery(forecast+" <= "+budget, "{{currency}}, within budget"),
 		instantQuery(forecast+" unless "+budget, "{{currency}}, no budget")).
-		money().textMode(valueAndName).
+		money().named().
 		overrideByQuery("A", fillSerious).
 		otherwise(forecast, "none yet")
 }

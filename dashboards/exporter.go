@@ -28,19 +28,19 @@ func exporter() Dashboard {
 func exporterStats() []*Panel {
 	return []*Panel{
 		stat("Scraped", "Whether the last scrape of the exporter succeeded.",
-			instantQuery("up"+instanceSelector, "{{instance}}")).valueMappings(successMappings("down", "up")).thresholds(successThresholds()).textMode(valueAndName),
+			instantQuery("up"+instanceSelector, "{{instance}}")).valueMappings(successMappings("down", "up")).thresholds(successThresholds()).named(),
 		stat("Partner Center", "Whether the last refresh obtained an access token and listed the customers.",
-			instantQuery("azure_csp_up"+instanceSelector, "{{instance}}")).valueMappings(successMappings("failing", "ok")).thresholds(successThresholds()).textMode(valueAndName),
+			instantQuery("azure_csp_up"+instanceSelector, "{{instance}}")).valueMappings(successMappings("failing", "ok")).thresholds(successThresholds()).named(),
 		stat("Refresh token age", "Time since the stored refresh token was issued. It is replaced with every access token, and expires after 90 days without use.",
 			instantQuery("time() - azure_csp_auth_refresh_token_timestamp_seconds"+instanceSelector, "{{instance}}")).
-			unit("s").thresholds(ageThresholds(30*day, 80*day)).textMode(valueAndName),
+			unit("s").thresholds(ageThresholds(30*day, 80*day)).named(),
 		stat("Last complete refresh", "Time since the end of the last complete refresh.",
 			instantQuery("time() - azure_csp_refresh_last_success_timestamp_seconds"+instanceSelector, "{{instance}}")).
-			unit("s").thresholds(ageThresholds(3*hour, day)).textMode(valueAndName),
+			unit("s").thresholds(ageThresholds(3*hour, day)).named(),
 		stat("Customers covered", "Share of all known customers that have cost data, by job. Customers without Azure usage have none. The variable Instance does not apply.",
-			instantQuery(coveredRule+`{job=~"$job"}`, "{{job}}")).percent().textMode(valueAndName),
+			instantQuery(coveredRule+`{job=~"$job"}`, "{{job}}")).percent().named(),
 		stat("Build", "Version of the exporter.",
-			instantQuery("azure_csp_exporter_build_info"+instanceSelector, "{{version}}")).valueMappings([]object{textMapping("1", fillNone, "running")}).textMode(valueAndName),
+			instantQuery("azure_csp_exporter_build_info"+instanceSelector, "{{version}}")).valueMappings([]object{textMapping("1", fillNone, "running")}).named(),
 	}
 }
 

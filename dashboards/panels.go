@@ -226,9 +226,5 @@ func (p *Panel) option(key string, value any) *Panel {
 	return p
 }
 
-// textMode sets which of value and name a stat panel shows.
-func (p *Panel) textMode(mode string) *Panel { return p.option("textMode", mode) }
-
-// valueAndName is the text mode that shows the name of a value even if it is the
-// only one.
-const valueAndName = "value_and_name"
+// named lets a stat panel show the name of a value even if it is the only one.
+func (p *Panel) named() *Panel { return p.option("textMode", "value_and_name") }

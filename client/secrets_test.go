@@ -164,6 +164,7 @@ func hostileClient(t *testing.T, s *server, lines io.Writer) *client.Client {
 func TestSecretsStayOutOfErrorsOfTheAPI(t *testing.T) {
 	for name, answer := range hostile {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := newServer(t)
 			s.on(tokenPath, tokenAnswer(secrets[3], secrets[2]))
 			for _, path := range []string{summaryPath, recordsPath, customersPath} {
@@ -190,6 +191,7 @@ func TestSecretsStayOutOfErrorsOfTheAPI(t *testing.T) {
 func TestSeedsStayOutOfErrors(t *testing.T) {
 	for name, answer := range hostile {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := newServer(t)
 			s.on(tokenPath, revoked, answer)
 			var lines strings.Builder
@@ -209,6 +211,7 @@ func TestSeedsStayOutOfErrors(t *testing.T) {
 func TestAssertionsStayOutOfErrors(t *testing.T) {
 	for name, answer := range hostile {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := newServer(t)
 			s.on(tokenPath, answer)
 			cfg := s.config()
@@ -234,6 +237,7 @@ func TestAssertionsStayOutOfErrors(t *testing.T) {
 func TestSecretsStayOutOfErrorsOfTheTokenEndpoint(t *testing.T) {
 	for name, answer := range hostile {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := newServer(t)
 			s.on(tokenPath, answer)
 			var lines strings.Builder

@@ -34,7 +34,7 @@ func TestSecretFileThatHangs(t *testing.T) {
 	file := fileOf(t, args, "--partner.client-secret-file")
 	replaceByFIFO(t, file)
 	status, _, stderr := clitest.Run(t, args...)
-	if want := "azure_csp_exporter: error: --partner.client-secret-file: " + file + " cannot be read within 5s: "; status != 1 || !strings.HasPrefix(stderr, want) || strings.Count(stderr, "\n") != 1 {
+	if want := "azure_csp_exporter: error: --partner.client-secret-file: " + file + " cannot be read within 3s: "; status != 1 || !strings.HasPrefix(stderr, want) || strings.Count(stderr, "\n") != 1 {
 		t.Errorf("The exit status is %d:\n%s\nwant 1 and one line that begins with\n%s", status, stderr, want)
 	}
 }

@@ -29,7 +29,7 @@ import (
 
 // shutdownTimeout bounds the wait for responses in progress after SIGTERM. None of them
 // waits for a refresh then.
-const shutdownTimeout = 5 * time.Second
+const shutdownTimeout = 3 * time.Second
 
 // writeTimes bound how long the reader of a response may take. No scrape of
 // Prometheus reads that long: its own timeout bounds the wait and the response

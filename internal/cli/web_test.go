@@ -172,7 +172,7 @@ func TestReadiness(t *testing.T) {
 	exporter := clitest.Start(t, simulated(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		<-gate
 		sim.ServeHTTP(w, r)
-	}), "serve", "--cache.ttl=0s")...)
+	}), "serve", "--cache.ttl=0s", "--api.timeout=1s")...)
 	if got := exporter.Get("/-/ready"); got.Status != 503 || got.Body != "not ready: some customers have not been fetched yet\n" {
 		t.Errorf("It said %d %q before it had asked, want 503", got.Status, got.Body)
 	}

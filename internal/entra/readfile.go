@@ -13,7 +13,7 @@ const (
 	maxFile = 64 << 10
 	// readTimeout is how long a read may take. One of a FIFO without a writer, or of a
 	// network file system without its server, does not end.
-	readTimeout = 5 * time.Second
+	readTimeout = 3 * time.Second
 )
 
 // reading is the read of a file, which may never end.
@@ -33,7 +33,7 @@ var stalled = struct {
 }{reads: map[string]*reading{}}
 
 // readFile returns the content of a file and its modification time. It fails after
-// five seconds, and at once while an earlier read goes on that has taken longer.
+// three seconds, and at once while an earlier read goes on that has taken longer.
 func readFile(path string) ([]byte, time.Time, error) {
 	stalled.mu.Lock()
 	earlier := stalled.reads[path]

@@ -59,8 +59,8 @@ type Config struct {
 	FullRefresh time.Duration
 	// MaxAge is the age from which figures are no longer exposed.
 	MaxAge time.Duration
-	// Include and Exclude, if set, choose customers by id, name or domain.
-	Include, Exclude *regexp.Regexp
+	// Selection is which customers are kept.
+	Selection
 	// Shard is this exporter's share of the customers.
 	Shard Shard
 	// File, if set, keeps what is known across restarts.
@@ -69,6 +69,22 @@ type Config struct {
 	Owner string
 	// Logger, if set, gets a line when a cause of failures appears or ends.
 	Logger log.Logger
+}
+
+// Selection selects customers by id, name or domain. The zero value selects all.
+type Selection struct {
+	// Include, if set, matches the selected customers.
+	Include *regexp.Regexp
+	// Exclude, if set, matches the customers that are not selected.
+	Exclude *regexp.Regexp
+}
+
+// Selects reports whether the customer is in the selection.
+func (s Selection) Selects(customer client.Customer) bool {
+	matches := func(re *regexp.Regexp) bool {
+		return re.MatchString(client.CanonicalID(customer.ID)) || re.MatchString(customer.Name) || re.MatchString(customer.Domain)
+	}
+	return (s.Include == nil || matches(s.Include)) && (s.Exclude == nil || !matches(s.Exclude))
 }
 
 // Cache holds the usage of every customer. [Cache.Refresh] fetches what is stale from
@@ -202,14 +218,6 @@ func (c *Cache) join() <-chan struct{} {
 // isDue reports whether a refresh has anything to do.
 func (c *Cache) isDue(now time.Time) bool {
 	return !now.Before(c.heldUntil) && (c.list.isDue(now) || c.entries.isDue(now))
-}
-
-// Selects reports whether the customer is in the selection. The shard does not matter.
-func (cfg *Config) Selects(customer client.Customer) bool {
-	matches := func(re *regexp.Regexp) bool {
-		return re.MatchString(client.CanonicalID(customer.ID)) || re.MatchString(customer.Name) || re.MatchString(customer.Domain)
-	}
-	return (cfg.Include == nil || matches(cfg.Include)) && (cfg.Exclude == nil || !matches(cfg.Exclude))
 }
 
 // selection returns a text that differs between configurations that select other

@@ -157,7 +157,7 @@ type outputFlags struct {
 	format    string
 	sort      string
 	name      *regexp.Regexp
-	selection cache.Config // of which only Include and Exclude are set
+	selection cache.Selection
 }
 
 func (f *outputFlags) define(to *kingpin.CmdClause, orders ...string) {
@@ -166,8 +166,13 @@ func (f *outputFlags) define(to *kingpin.CmdClause, orders ...string) {
 	defineChoice(to, "sort",
 		"Order of the rows: "+strings.Join(orders, ", ")+". Sorting keeps all rows in memory. By default, rows are printed as they arrive, in Partner Center's order.", &f.sort, orders...)
 	define(to, "name", "Only customers whose name contains a match of this regular expression (RE2), ignoring case.", &f.name, unanchored)
-	define(to, "customers.include", "Only customers whose id, name or domain matches this anchored regular expression (RE2), ignoring case, as for serve.", &f.selection.Include, anchored)
-	define(to, "customers.exclude", "No customers whose id, name or domain matches this anchored regular expression (RE2), ignoring case, as for serve.", &f.selection.Exclude, anchored)
+	defineSelection(to, &f.selection)
+}
+
+// defineSelection defines the flags that select customers.
+func defineSelection(to flagger, selection *cache.Selection) {
+	define(to, "customers.include", "Only customers whose id, name or domain matches this anchored regular expression (RE2), ignoring case.", &selection.Include, anchored)
+	define(to, "customers.exclude", "No customers whose id, name or domain matches this anchored regular expression (RE2), ignoring case.", &selection.Exclude, anchored)
 }
 
 // selects reports whether a customer is selected.

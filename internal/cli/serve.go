@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"path"
-	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -46,19 +45,19 @@ func (s *serveCommand) run(ctx context.Context, env *environment) error {
 
 // exporterFlags are the flags of the commands that serve metrics.
 type exporterFlags struct {
-	concurrency      int
-	ttl, maxAge      time.Duration
-	cacheFile        string
-	fullRefresh      time.Duration
-	usageRecords     bool
-	include, exclude *regexp.Regexp
-	shard            cache.Shard
-	maxWait, offset  time.Duration
-	maxRequests      int
-	maxConnections   int
-	telemetryPath    string
-	bare, pprof      bool
-	web              *web.FlagConfig
+	concurrency     int
+	ttl, maxAge     time.Duration
+	cacheFile       string
+	fullRefresh     time.Duration
+	usageRecords    bool
+	selection       cache.Selection
+	shard           cache.Shard
+	maxWait, offset time.Duration
+	maxRequests     int
+	maxConnections  int
+	telemetryPath   string
+	bare, pprof     bool
+	web             *web.FlagConfig
 }
 
 // defaults are the flag defaults that differ between these commands.
@@ -72,8 +71,7 @@ func (f *exporterFlags) define(to flagger, d defaults) {
 	to.Flag("cache.usage-records", "Fetch the usage records of all customers first, and only the summaries of customers whose record changed.").Default("true").BoolVar(&f.usageRecords)
 	to.Flag("cache.file", "File that keeps the cache across restarts.").StringVar(&f.cacheFile)
 	define(to, "scrape.max-wait", "Maximum time a scrape waits for a refresh; 0 means until the scrape's deadline.", &f.maxWait, duration(0)).Default("0s")
-	define(to, "customers.include", "Expose only customers whose id, name or domain matches this anchored regular expression (RE2), ignoring case.", &f.include, anchored)
-	define(to, "customers.exclude", "Do not expose customers whose id, name or domain matches this anchored regular expression (RE2), ignoring case.", &f.exclude, anchored)
+	defineSelection(to, &f.selection)
 	define(to, "shard", "Index of this exporter among those that share the customers, starting at 0.", &f.shard.Index, natural).Default("0")
 	define(to, "total-shards", "Number of exporters that share the customers.", &f.shard.Total, positive).Default("1")
 	f.web = kingpinflag.AddFlags(to, d.listenAddress)
@@ -165,8 +163,7 @@ func (f *exporterFlags) serve(ctx context.Context, env *environment, cfg client.
 		FullRefresh:  f.fullRefresh,
 		MaxAge:       f.maxAge,
 		Timeout:      cfg.Timeout,
-		Include:      f.include,
-		Exclude:      f.exclude,
+		Selection:    f.selection,
 		Shard:        f.shard,
 		File:         f.cacheFile,
 		Owner:        cfg.Cloud.Name + "/" + cfg.TenantID,

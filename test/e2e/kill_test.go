@@ -34,11 +34,11 @@ type victim struct {
 	token, cacheFile string
 }
 
-// newVictim has a token rotated about every fifty milliseconds, and its cache written
+// newVictim has a token rotated about every 120 ms, and at each start, and its cache written
 // after each scrape.
 func newVictim(t *testing.T) *victim {
 	t.Helper()
-	sim := simulator.New(simulator.Config{Customers: simulator.Fleet(restartedFleet), TokenLife: 100 * time.Millisecond, PublicClient: true})
+	sim := simulator.New(simulator.Config{Customers: simulator.Fleet(restartedFleet), TokenLife: 240 * time.Millisecond, PublicClient: true})
 	v := &victim{sim: sim, token: filepath.Join(t.TempDir(), "token"), cacheFile: filepath.Join(t.TempDir(), "cache.json")}
 	v.args = append(flagsFor(t, sim, v.token), "--cache.file="+v.cacheFile, "--cache.ttl=0s")
 	return v
@@ -94,11 +94,14 @@ func TestKilled(t *testing.T) {
 func (v *victim) liveWell(t *testing.T) {
 	t.Helper()
 	cmd, lines := v.start(t)
-	for lines.Scan() {
-		if listening.MatchString(lines.Text()) {
-			if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-				t.Fatal(err)
-			}
+	// Several lines have the address, and a second signal would end it at once.
+	for signaled := false; lines.Scan(); {
+		if signaled || !listening.MatchString(lines.Text()) {
+			continue
+		}
+		signaled = true
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
 		}
 	}
 	if err := cmd.Wait(); err != nil {

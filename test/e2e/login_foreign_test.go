@@ -155,7 +155,7 @@ ok    files      the credential files are readable, and the refresh token file i
 ok    token      the refresh token was exchanged for an access token
 ok    clock      this machine's clock agrees with Microsoft's
 ok    mfa        the sign-in used MFA
-ok    customers  Partner Center lists 1 customers
+ok    customers  Partner Center lists 1 customer
 ok    role       no request was rejected for a missing role
 ok    usage      "Contoso" has a cost of 12.35 EUR in the current billing period
 ok    budgets    1 of 1 customers with usage have a budget

@@ -43,7 +43,7 @@ race: ## Run the tests with the race detector.
 .PHONY: e2e
 e2e: ## Install what the tests beside other programs need, and run them.
 	.ci/install-e2e
-	cd test/e2e && PATH="$(CURDIR)/.build/tools:$$PATH" $(GO) test -timeout 20m ./...
+	cd test/e2e && PATH="$(CURDIR)/.build/tools:$$PATH" $(GO) test -timeout 20m -parallel 6 ./...
 
 .PHONY: lint
 lint: ## Run the linters, which it installs if there are none, and check the format.

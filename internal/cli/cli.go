@@ -67,7 +67,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	env := &environment{stdout: stdout, stderr: stderr, logger: logs.logger(stderr)}
 	if err := commands[selected].run(ctx, env); err != nil {
-		if errors.Is(err, context.Canceled) {
+		if errors.Is(err, context.Canceled) || ctx.Err() != nil && !serves(selected) && !errors.Is(err, errInterrupted) {
 			err = errInterrupted
 		}
 		if !errors.Is(err, syscall.EPIPE) { // The reader closed the pipe.
@@ -77,6 +77,9 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	return exitOK
 }
+
+// serves reports whether a command ends with its context without being interrupted.
+func serves(command string) bool { return command == "serve" || command == "demo" }
 
 // statusOf returns the exit status of a command that returned an error.
 func statusOf(err error) int {

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strconv"
 	"strings"
@@ -126,7 +127,12 @@ func expression(prefix, text, suffix string) (*regexp.Regexp, error) {
 	if _, err := regexp.Compile(text); err != nil {
 		return nil, err
 	}
-	return regexp.Compile(prefix + text + suffix)
+	parsed, err := syntax.Parse(text, syntax.Perl)
+	if err != nil {
+		return nil, err
+	}
+	// The parsed form has no quotation that would reach into the suffix.
+	return regexp.Compile(prefix + parsed.String() + suffix)
 }
 
 // baseURL parses the URL of a host, with or without a path.

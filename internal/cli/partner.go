@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -159,10 +160,16 @@ func (e *fileError) Unwrap() error { return e.err }
 // Hint returns what to do if there is no refresh token yet, and "" otherwise.
 func (e *fileError) Hint() string {
 	config, ok := errors.AsType[*client.ConfigError](e.err)
-	if ok && config.Field == "RefreshTokenFile" && errors.Is(e.err, fs.ErrNotExist) {
-		return entra.HintLogin
+	if !ok || config.Field != "RefreshTokenFile" || !errors.Is(e.err, fs.ErrNotExist) {
+		return ""
 	}
-	return ""
+	// A sign-in cannot store a token in a folder that does not exist.
+	if file, ok := errors.AsType[*fs.PathError](e.err); ok {
+		if _, err := os.Stat(filepath.Dir(file.Path)); err != nil {
+			return "create the folder " + filepath.Dir(file.Path) + ", which the exporter has to write to"
+		}
+	}
+	return entra.HintLogin
 }
 
 // flagError replaces the configuration fields in an error by the names of their

@@ -70,6 +70,8 @@ func (cmd *usageCommand) check() error {
 		return errors.New("--from-cache needs --cache.file")
 	case !cmd.fromCache && cmd.cacheFile != "":
 		return errors.New("--cache.file needs --from-cache")
+	case cmd.fromCache && cmd.strict:
+		return errors.New("--strict needs Partner Center and cannot be combined with --from-cache")
 	case cmd.fromCache:
 		return nil
 	}
@@ -173,10 +175,11 @@ func (cmd *usageCommand) result(env *environment, f *usage.Fetcher, failed *usag
 	return err
 }
 
-// fail records a failure. That a relationship has ended is a failure only of customers
-// that were named, or with --strict.
+// fail records a failure. That a relationship has ended is one with --strict only, and
+// that a customer does not exist also if it was named.
 func (cmd *usageCommand) fail(o usage.Outcome, failed *usage.Failures) {
-	if client.ScopeOf(o.Err) == client.ScopeCustomer && !cmd.strict && len(cmd.customers) == 0 {
+	named := len(cmd.customers) > 0
+	if client.ScopeOf(o.Err) == client.ScopeCustomer && !cmd.strict && !(named && client.IsNotFound(o.Err)) {
 		failed.Tolerate(o.Row.Name, o.Err)
 		return
 	}

@@ -175,7 +175,11 @@ func TestSeedTakesADeadTokensPlace(t *testing.T) {
 			if got := read(t, cfg.RefreshTokenFile); err != nil || got != "fake-refresh-token-2\n" {
 				t.Errorf("got %v, and the file holds %q", err, got)
 			}
-			s.wantSent("fake-refresh-token-1", "fake-refresh-token-seed")
+			want := []string{"fake-refresh-token-1", "fake-refresh-token-seed"}
+			if name == "not valid" { // It may be a blip, so that the stored token is tried once more.
+				want = slices.Insert(want, 0, "fake-refresh-token-1")
+			}
+			s.wantSent(want...)
 		})
 	}
 }

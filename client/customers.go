@@ -73,11 +73,7 @@ func customersOf(page []wireCustomer) []Customer {
 // wireCustomer is an item of the list of customers.
 type wireCustomer struct {
 	ID             string
-	CompanyProfile struct {
-		TenantID    string `json:"tenantId"`
-		Domain      string `json:"domain"`
-		CompanyName string `json:"companyName"`
-	}
+	CompanyProfile wireProfile
 	// RelationshipToPartner is a string on the wire and a number in the contract.
 	RelationshipToPartner json.RawMessage
 	Attributes            wireAttributes
@@ -92,6 +88,20 @@ func (w *wireCustomer) UnmarshalJSON(body []byte) error {
 	return o.DecodeAll(map[string]any{
 		"id": &w.ID, "companyProfile": &w.CompanyProfile, "relationshipToPartner": &w.RelationshipToPartner, "attributes": &w.Attributes,
 	})
+}
+
+// wireProfile is the profile of a customer. A field that does not have the documented
+// form is left out: it would cost the whole list.
+type wireProfile struct{ TenantID, Domain, CompanyName string }
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (w *wireProfile) UnmarshalJSON(body []byte) error {
+	var o wire.Object
+	if err := json.Unmarshal(body, &o); err != nil {
+		return err
+	}
+	_ = o.DecodeEach(map[string]any{"tenantId": &w.TenantID, "domain": &w.Domain, "companyName": &w.CompanyName})
+	return nil
 }
 
 func (w wireCustomer) id() string {

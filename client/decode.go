@@ -102,6 +102,10 @@ func (i *items[T]) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// maxItemFields bounds the values of a page, wherever they are, for each item that it may
+// have. Documented items have fewer than 30.
+const maxItemFields = 50
+
 // checkID returns an error for an id that is no segment of a path.
 func checkID(id string) error {
 	switch strings.TrimSpace(id) {
@@ -118,6 +122,9 @@ var errNoItems = errors.New("items are missing, so it is not a list")
 // decodePage decodes a page of at most maxItems items.
 func decodePage[T any](body []byte, maxItems int) (page[T], error) {
 	p := page[T]{Items: items[T]{max: maxItems}}
+	if bytes.Count(body, []byte{','}) > maxItems*maxItemFields {
+		return p, fmt.Errorf("the page has more than %d values for each of %d items", maxItemFields, maxItems)
+	}
 	if err := wire.Decode(body, &p); err != nil {
 		return p, err
 	}

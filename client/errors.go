@@ -167,6 +167,15 @@ func ReasonOf(err error) Reason {
 	return ReasonClient
 }
 
+// RetryAfterOf returns how long the server asks to wait before the request is sent again,
+// 0 where it does not.
+func RetryAfterOf(err error) time.Duration {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.RetryAfter
+	}
+	return 0
+}
+
 // IsNoUsage reports whether the customer has no Azure usage (code 3000), which is a
 // result rather than a failure.
 func IsNoUsage(err error) bool {

@@ -231,6 +231,9 @@ func (c *Client) roundTrip(req *http.Request, limit int64) (int, []byte, http.He
 // readError fills in the error that the response states.
 func (c *Client) readError(e *Error, body []byte, header http.Header, token string) {
 	code, description, err := decodeError(body)
+	if err == nil && len(bytes.TrimSpace(body)) == 0 && e.StatusCode != http.StatusUnauthorized {
+		err = errors.New("the body is empty")
+	}
 	if err != nil && wire.IsRejection(e.StatusCode) && header.Get("MS-RequestId") == "" && header.Get("MS-CorrelationId") == "" {
 		e.Reason, e.Err = ReasonDecode, fmt.Errorf("not a response of Partner Center: %w", err)
 		return

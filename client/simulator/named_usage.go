@@ -113,6 +113,7 @@ var refusalFaults = []namedFault{
 			}
 			theirs := time.Now().UTC().Add(2 * time.Hour)
 			e.w.Header().Set("Date", theirs.Format(http.TimeFormat))
+			e.w.Header().Set("Retry-After", theirs.Add(time.Second).Format(http.TimeFormat))
 			throttle(e.w, 0)
 			return true
 		},

@@ -101,6 +101,7 @@ type Cache struct {
 	list     *list
 	failures *failures
 	log      *refreshLog
+	records  recordsDelay
 	store    *store // nil without a file
 
 	mu            sync.Mutex    // guards the fields below; the locks of entries and list are taken while it is held

@@ -108,8 +108,9 @@ func (t *entries) remove(ids []string) {
 	t.changed()
 }
 
-// due returns the stale entries. Those whose last attempt is the oldest come first, so
-// that refreshes which are aborted do not always leave out the same ones.
+// due returns the stale entries. Those that fail come last, so that they do not end a
+// refresh before the others are fetched. Of equals, those whose last attempt is the
+// oldest come first, so that such refreshes do not always leave out the same ones.
 func (t *entries) due(now time.Time) []*entry {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -120,7 +121,7 @@ func (t *entries) due(now time.Time) []*entry {
 		}
 	}
 	slices.SortFunc(due, func(a, b *entry) int {
-		return cmp.Or(a.attemptedAt.Compare(b.attemptedAt), cmp.Compare(a.customer.ID, b.customer.ID))
+		return cmp.Or(cmp.Compare(a.failures, b.failures), a.attemptedAt.Compare(b.attemptedAt), cmp.Compare(a.customer.ID, b.customer.ID))
 	})
 	return due
 }
@@ -144,10 +145,10 @@ func (t *entries) update(e *entry, figures client.UsageSummary, err error, now t
 }
 
 // skip records why a customer was not fetched.
-func (t *entries) skip(e *entry, err error) {
+func (t *entries) skip(e *entry, err error, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	e.skip(err)
+	e.skip(err, now)
 	t.changed()
 }
 

@@ -93,7 +93,7 @@ func (e *entry) update(figures client.UsageSummary, err error, now time.Time, tt
 	default:
 		e.failures++
 		e.failed(err)
-		e.retryAt = now.Add(retryDelay(err, e.failures, ttl))
+		e.retryAt = now.Add(max(retryDelay(err, e.failures, ttl), min(client.RetryAfterOf(err), ttl)))
 	}
 }
 
@@ -114,10 +114,10 @@ func (e *entry) succeeded(status Status, figures *client.UsageSummary, now time.
 // failed takes over a failure to fetch this customer's usage.
 func (e *entry) failed(err error) { e.err, e.status = err, FailureStatus(err) }
 
-// skip records why the customer was not fetched. A customer that was never fetched
-// stays pending.
-func (e *entry) skip(err error) {
-	e.err = err
+// skip records why the customer, which is stale, was not fetched. It stays stale, and a
+// customer that was never fetched stays pending.
+func (e *entry) skip(err error, now time.Time) {
+	e.err, e.retryAt = err, now
 	if e.status != StatusPending {
 		e.status = StatusError
 	}

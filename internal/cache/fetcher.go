@@ -86,7 +86,7 @@ func (f *fetcher) fetch(e *entry) {
 		return
 	}
 	if stopped := f.failFast.Stopped(); stopped != nil {
-		f.entries.skip(e, stopped)
+		f.entries.skip(e, stopped, time.Now())
 		return
 	}
 	err := f.guard(func() error { return f.fetchSummary(e, id) })

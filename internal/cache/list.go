@@ -23,12 +23,14 @@ const (
 type list struct {
 	ttl time.Duration
 
-	mu          sync.Mutex      // guards the fields below
-	dueAt       time.Time       // from when the list is fetched again
-	succeeded   bool            // whether the last attempt did
-	failures    int             // attempts in a row that failed
-	missing     map[string]bool // known customers that suspect lists lack, kept until another list confirms it
-	suspectedAt time.Time       // when the first of the suspect lists was read
+	mu        sync.Mutex // guards the fields below
+	dueAt     time.Time  // from when the list is fetched again
+	succeeded bool       // whether the last attempt did
+	failures  int        // attempts in a row that failed
+	// missing are the known customers that suspect lists lack, kept until another list
+	// confirms it, each with the time of the first such list.
+	missing map[string]time.Time
+	err     error // why the last attempt failed, nil if it did not
 }
 
 func (l *list) isDue(now time.Time) bool {
@@ -53,25 +55,30 @@ func (l *list) show(page []client.Customer) {
 func (l *list) complete(known []string, listed map[string]bool, now time.Time) (removed []string, kept int, first bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.succeeded, l.failures, l.dueAt = true, 0, now.Add(l.ttl)
+	l.succeeded, l.failures, l.dueAt, l.err = true, 0, now.Add(l.ttl), nil
 	lacking := slices.DeleteFunc(slices.Clone(known), func(id string) bool { return listed[id] })
 	if !isSuspect(len(lacking), len(known)) {
 		l.missing = nil
 		return lacking, 0, false
 	}
-	if first = len(l.missing) == 0; first {
-		l.suspectedAt = now
+	first = len(l.missing) == 0
+	missing := map[string]time.Time{}
+	for _, id := range lacking {
+		since, before := l.missing[id]
+		switch {
+		case !before:
+			missing[id] = now
+		case now.Sub(since) < suspectDelay:
+			missing[id] = since
+		default:
+			removed = append(removed, id)
+		}
 	}
-	if now.Sub(l.suspectedAt) >= suspectDelay {
-		l.suspectedAt = now
-		removed = slices.DeleteFunc(slices.Clone(lacking), func(id string) bool { return !l.missing[id] })
-		lacking = slices.DeleteFunc(lacking, func(id string) bool { return l.missing[id] })
-	}
-	l.missing = idSet(lacking)
-	if len(lacking) > 0 {
+	l.missing = missing
+	if len(missing) > 0 {
 		l.dueAt = now.Add(min(suspectDelay, l.ttl))
 	}
-	return removed, len(lacking), first
+	return removed, len(missing), first
 }
 
 // isSuspect reports whether a list that lacks so many of the known customers is more
@@ -80,20 +87,12 @@ func isSuspect(lacking, known int) bool {
 	return lacking > 0 && (lacking == known || known >= manyCustomers && 2*lacking > known)
 }
 
-func idSet(ids []string) map[string]bool {
-	set := make(map[string]bool, len(ids))
-	for _, id := range ids {
-		set[id] = true
-	}
-	return set
-}
-
 // fail records a list that failed, which removes no customer. One without an end has
 // shown all customers, so that it is fetched again after the TTL only.
 func (l *list) fail(err error, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.succeeded = errors.Is(err, client.ErrTruncated)
+	l.succeeded, l.err = errors.Is(err, client.ErrTruncated), err
 	if l.succeeded || isPermanent(err) {
 		l.failures, l.dueAt = 0, now.Add(l.ttl)
 		return
@@ -117,13 +116,23 @@ func (l *list) state() (succeeded bool, missing int) {
 	return l.succeeded, len(l.missing)
 }
 
+// failure returns why the last list failed, or nil.
+func (l *list) failure() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err
+}
+
 // save adds what is known of the list to the content of a file. It reports whether there
 // was a list at all.
 func (l *list) save(s *saved) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s.Up, s.ListDue = l.succeeded, l.dueAt
-	s.Missing, s.SuspectedAt = slices.Sorted(maps.Keys(l.missing)), l.suspectedAt
+	s.Missing = slices.Sorted(maps.Keys(l.missing))
+	for _, since := range l.missing {
+		s.SuspectedAt = later(s.SuspectedAt, since)
+	}
 	return !l.dueAt.IsZero()
 }
 
@@ -132,7 +141,10 @@ func (l *list) restore(s *saved, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.succeeded, l.dueAt = s.Up, notFarAhead(s.ListDue, now, l.ttl)
-	l.missing, l.suspectedAt = idSet(s.Missing), earlier(s.SuspectedAt, now)
+	l.missing = make(map[string]time.Time, len(s.Missing))
+	for _, id := range s.Missing {
+		l.missing[id] = earlier(s.SuspectedAt, now)
+	}
 }
 
 // expire makes the list due.

@@ -205,3 +205,21 @@ func TestSuspectListsAreAMinuteApart(t *testing.T) {
 		}
 	})
 }
+
+// A customer that a later suspect list lacks first has its own minute, whatever the TTL.
+func TestEachMissingCustomerHasAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := cachetest.New(12)
+		all := source.Customers
+		c, _ := cachetest.NewCache(t, source, func(c *cache.Config) { c.TTL = 20 * time.Second })
+		cachetest.Scrape(t, c)
+		for i, list := range [][]client.Customer{all[7:], all[7:], all[8:], all[8:]} {
+			source.Change(func(s *cachetest.Source) { s.Customers = list })
+			pass(20 * time.Second)
+			cachetest.Scrape(t, c)
+			if got := cachetest.Status(c, "id-0007"); got == "absent" {
+				t.Errorf("list %d removes a customer that one list before lacked", i)
+			}
+		}
+	})
+}

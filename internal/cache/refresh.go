@@ -54,7 +54,7 @@ func (r *refresh) run() error {
 	r.fetcher.enqueue(r.entries.due(time.Now()))
 	attempted, failed := r.fetcher.wait()
 	if r.ctx.Err() == nil {
-		r.finish(list.err, attempted, failed)
+		r.finish(attempted, failed)
 	}
 	return nil
 }
@@ -119,7 +119,7 @@ func (r *refresh) readList() error {
 // finish records the result of a refresh. The refresh is a success if the customers are
 // listed and their usage is not denied, it was not aborted, and at least one fetch
 // succeeded or none was due.
-func (r *refresh) finish(listErr error, attempted, failed int) {
+func (r *refresh) finish(attempted, failed int) {
 	now := time.Now()
 	stopped := r.fetcher.failFast.Stopped()
 	if client.ScopeOf(stopped) == client.ScopeToken {
@@ -127,17 +127,26 @@ func (r *refresh) finish(listErr error, attempted, failed int) {
 	}
 	listed, _ := r.list.state()
 	tally := r.entries.tally()
-	r.failures.log(cmp.Or(stopped, listErr), tally.errs)
+	r.failures.log(cmp.Or(stopped, r.list.failure()), tally.errs)
 	r.log.end(tally, int(r.requests.Load())+attempted, now.Sub(r.began))
 
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.failsForFew(stopped, tally) {
+		r.aborted = 0
+	}
 	r.hold(stopped, now)
 	r.ready = r.ready || listed && tally.pending == 0
 	r.usageDenied = tally.mostDenied()
 	if stopped == nil && (attempted == 0 || attempted > failed) && listed && !r.usageDenied {
 		r.lastSuccessAt, r.lastDuration = now, now.Sub(r.began)
 	}
+}
+
+// failsForFew reports whether a refresh was aborted although most customers do not fail.
+// That must not hold back the others for longer each time.
+func (r *refresh) failsForFew(stopped error, tally tally) bool {
+	return client.ScopeOf(stopped) == client.ScopePartner && r.list.failure() == nil && 2*len(tally.errs) < tally.customers
 }
 
 // hold delays the next refresh after one that was aborted. The caller holds the mutex.

@@ -355,3 +355,107 @@ func TestNobodyIsSelected(t *testing.T) {
 		})
 	}
 }
+
+// The promise that figures of a period that has ended are replaced: a refresh that is
+// aborted at that moment does not keep them for a TTL.
+func TestAbortedRefreshAtThePeriodsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := cachetest.New(100)
+		end := time.Now().Add(2 * time.Minute)
+		source.Usage = func(string) (client.UsageSummary, error) {
+			f := cachetest.Figures(1)
+			f.BillingEnd = end
+			return f, nil
+		}
+		c, _ := cachetest.NewCache(t, source)
+		cachetest.Scrape(t, c)
+		pass(2 * time.Minute)
+		source.FailWith(cachetest.ErrNetwork)
+		cachetest.Scrape(t, c)
+		source.FailWith(nil, "nobody")
+		pass(5 * time.Second)
+		cachetest.Scrape(t, c)
+		for id, cost := range cachetest.Costs(c) {
+			if cost != 2 {
+				t.Fatalf("%s costs %v, of the period before, want the new 2", id, cost)
+			}
+		}
+	})
+}
+
+// Customers that always time out do not keep the others from being fetched.
+func TestFailingCustomersStarveNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := cachetest.New(300)
+		source.Delay = 100 * time.Millisecond
+		c, _ := cachetest.NewCache(t, source)
+		cachetest.Scrape(t, c)
+		var bad []string
+		for i := range 60 {
+			bad = append(bad, cachetest.Customer(i*5).ID)
+		}
+		source.FailWith(cachetest.APIError(0, "", client.ReasonTimeout), bad...)
+		for range 6 * 60 {
+			cachetest.Scrape(t, c)
+			pass(time.Minute)
+		}
+		for _, customer := range c.Snapshot().Customers {
+			if age := time.Since(customer.Fetched); !slices.Contains(bad, customer.ID) && age > 70*time.Minute {
+				t.Errorf("the figures of %s are %v old", customer.ID, age)
+			}
+		}
+	})
+}
+
+// Usage records that fail are not repeated at scrape speed.
+func TestFailingRecordsAreNotRepeatedAtScrapeSpeed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := recorded(1000)
+		c, _ := cachetest.NewCache(t, source, cachetest.WithRecords)
+		cachetest.Scrape(t, c)
+		source.Change(func(s *cachetest.Source) { s.RecordsErr = cachetest.ErrServer })
+		pass(54 * time.Minute)
+		for range 720 { // while the customers become stale, one after the other
+			cachetest.Scrape(t, c)
+			pass(500 * time.Millisecond)
+		}
+		if n := source.RecordCalls; n < 2 || n > 8 {
+			t.Errorf("%d requests for the records in 6 minutes, want 2 to 8", n)
+		}
+	})
+}
+
+// A failure of the list is over when a list succeeds, not when none is due.
+func TestFailureOfTheListLasts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := cachetest.New(20)
+		c, logged := cachetest.NewCache(t, source)
+		cachetest.Scrape(t, c)
+		source.Change(func(s *cachetest.Source) { s.ListErr = cachetest.APIError(500, "", client.ReasonServer) })
+		for range 5 * 60 {
+			pass(time.Minute)
+			cachetest.Scrape(t, c)
+		}
+		if lines := logged.Take(); len(lines) != 1 || !strings.Contains(lines[0], "cannot be refreshed") {
+			t.Errorf("logged %q, want one warning", lines)
+		}
+	})
+}
+
+// A customer whose request names a wait is not fetched before.
+func TestRetryAfterHoldsBackTheCustomer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := cachetest.New(2)
+		busy := cachetest.APIError(503, "", client.ReasonServer)
+		busy.RetryAfter = 10 * time.Minute
+		source.FailWith(busy, "id-0000")
+		c, _ := cachetest.NewCache(t, source)
+		for range 9 {
+			cachetest.Scrape(t, c)
+			pass(time.Minute)
+		}
+		if _, asked := source.TakeCalls(); len(asked) != 2 {
+			t.Errorf("%d requests in nine minutes, want 2", len(asked))
+		}
+	})
+}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/azure-csp-exporter/azure_csp_exporter/client"
+	"github.com/azure-csp-exporter/azure_csp_exporter/internal/throttle"
 )
 
 // revalidate fetches the usage records of all customers, which take one request, and
@@ -11,7 +12,7 @@ import (
 // fetched as if there were no records, and so are all if the records cannot be fetched
 // or used.
 func (r *refresh) revalidate() error {
-	if !r.cfg.UsageRecords || r.fetcher.failFast.Stopped() != nil || r.entries.revalidatable(r.began, time.Now()) < 2 {
+	if !r.cfg.UsageRecords || r.fetcher.failFast.Stopped() != nil || !r.records.isDue() || r.entries.revalidatable(r.began, time.Now()) < 2 {
 		return nil
 	}
 	ctx, cancel := r.limited()
@@ -21,12 +22,32 @@ func (r *refresh) revalidate() error {
 	if r.ctx.Err() != nil {
 		return nil
 	}
-	if err != nil {
-		r.log.records(err)
-		return err
+	unusable := err
+	if err == nil {
+		unusable = r.entries.revalidate(indexRecords(records), time.Now())
 	}
-	r.log.records(r.entries.revalidate(indexRecords(records), time.Now()))
-	return nil
+	r.records.conclude(unusable, r.cfg.TTL)
+	r.log.records(unusable)
+	return err
+}
+
+// recordsDelay delays usage records after some that failed. The refresh under way uses
+// it, and nothing else.
+type recordsDelay struct {
+	failures int // in a row
+	until    time.Time
+}
+
+func (d *recordsDelay) isDue() bool { return !time.Now().Before(d.until) }
+
+// conclude records the result of an attempt.
+func (d *recordsDelay) conclude(err error, ttl time.Duration) {
+	if err == nil {
+		*d = recordsDelay{}
+		return
+	}
+	d.failures++
+	d.until = time.Now().Add(throttle.RetryDelay(d.failures, ttl))
 }
 
 // indexRecords returns the record of each customer, nil for a customer with several,

@@ -241,6 +241,13 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
 // notFarAhead returns the time at which something is due. One that is further ahead than
 // the TTL comes from a clock that was wrong, so that it is due now.
 func notFarAhead(t, now time.Time, ttl time.Duration) time.Time {

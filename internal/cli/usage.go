@@ -63,19 +63,27 @@ func (cmd *usageCommand) check() error {
 	if err := cmd.checkCustomers(); err != nil {
 		return err
 	}
-	switch {
-	case cmd.overBudget && cmd.over > 0:
+	if cmd.overBudget && cmd.over > 0 {
 		return errors.New("--over and --over-budget cannot be combined")
-	case cmd.fromCache && cmd.cacheFile == "":
-		return errors.New("--from-cache needs --cache.file")
-	case !cmd.fromCache && cmd.cacheFile != "":
+	}
+	if cmd.fromCache {
+		return cmd.checkFromCache()
+	}
+	if cmd.cacheFile != "" {
 		return errors.New("--cache.file needs --from-cache")
-	case cmd.fromCache && cmd.strict:
-		return errors.New("--strict needs Partner Center and cannot be combined with --from-cache")
-	case cmd.fromCache:
-		return nil
 	}
 	return cmd.checkRequired()
+}
+
+// checkFromCache rejects flags that do not suit a cache file.
+func (cmd *usageCommand) checkFromCache() error {
+	switch {
+	case cmd.cacheFile == "":
+		return errors.New("--from-cache needs --cache.file")
+	case cmd.strict:
+		return errors.New("--strict needs Partner Center and cannot be combined with --from-cache")
+	}
+	return nil
 }
 
 // checkCustomers rejects customers that are empty or given in two ways.
@@ -178,8 +186,8 @@ func (cmd *usageCommand) result(env *environment, f *usage.Fetcher, failed *usag
 // fail records a failure. That a relationship has ended is one with --strict only, and
 // that a customer does not exist also if it was named.
 func (cmd *usageCommand) fail(o usage.Outcome, failed *usage.Failures) {
-	named := len(cmd.customers) > 0
-	if client.ScopeOf(o.Err) == client.ScopeCustomer && !cmd.strict && !(named && client.IsNotFound(o.Err)) {
+	mistaken := len(cmd.customers) > 0 && client.IsNotFound(o.Err)
+	if client.ScopeOf(o.Err) == client.ScopeCustomer && !cmd.strict && !mistaken {
 		failed.Tolerate(o.Row.Name, o.Err)
 		return
 	}

@@ -282,16 +282,14 @@ func (s *Source) exchangeStored(ctx context.Context) (*oauth2.Token, error) {
 		return s.exchangeBootstrap(ctx, nil)
 	}
 	token, err := s.refresh(ctx, s.store.token())
-	switch {
-	case !rejectsToken(err):
-		return token, err
-	case s.store.bootstrapFile != "":
-		return s.exchangeBootstrap(ctx, err)
-	case !mayBeBlip(err) || !wait(ctx, blipDelay):
-		return token, err
+	if rejectsToken(err) && mayBeBlip(err) && wait(ctx, blipDelay) {
+		s.store.reload(ctx)
+		token, err = s.refresh(ctx, s.store.token())
 	}
-	s.store.reload(ctx)
-	return s.refresh(ctx, s.store.token())
+	if rejectsToken(err) && s.store.bootstrapFile != "" {
+		return s.exchangeBootstrap(ctx, err)
+	}
+	return token, err
 }
 
 // refresh sends a refresh token to the token endpoint.

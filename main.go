@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -31,18 +32,26 @@ func main() {
 	if version.Version == "" {
 		version.Version = strings.TrimSpace(release) + "-devel"
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, func() {
-		stop() // The next signal ends the process at once.
-		time.AfterFunc(shutdownTimeout, abandon)
-	})
-	status := cli.Run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	os.Exit(status)
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	var interrupted atomic.Bool
+	go func() {
+		interrupted.Store(<-signals == os.Interrupt)
+		signal.Stop(signals) // The next signal ends the process at once.
+		cancel()
+		time.Sleep(shutdownTimeout)
+		fmt.Fprintf(os.Stderr, "azure_csp_exporter: error: not stopped within %v: exiting\n", shutdownTimeout)
+		os.Exit(statusAfter(&interrupted, 1))
+	}()
+	os.Exit(statusAfter(&interrupted, cli.Run(ctx, os.Args[1:], os.Stdout, os.Stderr)))
 }
 
-// abandon ends the process without waiting for what hangs.
-func abandon() {
-	fmt.Fprintf(os.Stderr, "azure_csp_exporter: error: not stopped within %v: exiting\n", shutdownTimeout)
-	os.Exit(1)
+// statusAfter returns the exit status: 130 if Ctrl-C ended the process, as shells have
+// it, else that of the command.
+func statusAfter(interrupted *atomic.Bool, status int) int {
+	if interrupted.Load() {
+		return 130
+	}
+	return status
 }

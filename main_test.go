@@ -85,12 +85,13 @@ func end(t *testing.T, cmd *exec.Cmd, signal os.Signal) {
 	if err := cmd.Process.Signal(signal); err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Wait(); err != nil {
-		t.Errorf("After %v it ended with %v, want status 0", signal, err)
+	want := map[os.Signal]int{syscall.SIGTERM: 0, os.Interrupt: 130}[signal]
+	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != want {
+		t.Errorf("After %v it ended with %v, want status %d", signal, err, want)
 	}
 }
 
-// Both signals that ask a process to end are taken as a reason to end well.
+// Both signals end the program in order, with the status that shells have for each.
 func TestSignalsEndTheProgramWell(t *testing.T) {
 	for _, signal := range []os.Signal{syscall.SIGTERM, os.Interrupt} {
 		t.Run(signal.String(), func(t *testing.T) {

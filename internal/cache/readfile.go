@@ -44,6 +44,9 @@ func CheckFile(path string) error {
 // and the [Config.Owner] whose they are. An owner, if given, has to be the file's.
 // Nothing happens to the file, so that it may be one that an exporter is using.
 func ReadFile(path, owner string) (customers []Customer, fileOwner string, err error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, "", fmt.Errorf("%s is not a regular file", path)
+	}
 	content, err := os.ReadFile(path) //nolint:gosec // It is the file that the user names.
 	if err != nil {
 		return nil, "", err

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"regexp/syntax"
@@ -118,16 +119,16 @@ func anchored(text string) (*regexp.Regexp, error) { return expression("(?i)^(?:
 // ignoring case. The empty string stands for no expression.
 func unanchored(text string) (*regexp.Regexp, error) { return expression("(?i:", text, ")") }
 
-// expression compiles a text between a prefix and a suffix. The text must compile by
-// itself, so that an error quotes it as it was typed.
+// expression compiles a text between a prefix and a suffix. Its error quotes the text as
+// it was typed.
 func expression(prefix, text, suffix string) (*regexp.Regexp, error) {
 	if text == "" {
 		return nil, nil
 	}
-	if _, err := regexp.Compile(text); err != nil {
-		return nil, err
-	}
 	parsed, err := syntax.Parse(text, syntax.Perl)
+	if e, ok := errors.AsType[*syntax.Error](err); ok {
+		return nil, fmt.Errorf("`%s` is not a regular expression: %s", text, e.Code)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -130,13 +130,17 @@ func TestFlagsFromAFile(t *testing.T) {
 	}
 }
 
-// A regular expression is quoted as it was typed, not as it is compiled.
+// A regular expression is quoted as it was typed, not as it is compiled, and one that
+// ends in a quotation is valid.
 func TestWrongExpressionIsQuotedAsTyped(t *testing.T) {
 	for _, flag := range []string{"--customers.include", "--customers.exclude"} {
 		_, _, stderr := clitest.Run(t, newPartner(t).flags("serve", flag+"=con(toso")...)
-		if want := "azure_csp_exporter: error: " + flag + ": error parsing regexp: missing closing ): `con(toso`, see --help\n"; stderr != want {
+		if want := "azure_csp_exporter: error: " + flag + ": `con(toso` is not a regular expression: missing closing ), see --help\n"; stderr != want {
 			t.Errorf("Standard error is %q, want %q", stderr, want)
 		}
+	}
+	if status, _, stderr := clitest.Run(t, spenders(t).flags("usage", `--customers.include=\QAdventure Works`)...); status != 0 || stderr != "" {
+		t.Errorf("Exit status %d, standard error %q", status, stderr)
 	}
 }
 

@@ -137,7 +137,7 @@ func TestWrongFlagsOfUsage(t *testing.T) {
 		"another format":   {partner.flags("usage", "--output=xml"), `--output: "xml" is not one of table, json, csv`},
 		"another order":    {partner.flags("usage", "--sort=domain"), `--sort: "domain" is not one of name, cost, budget-used, forecast`},
 		"order of lists":   {partner.flags("customers", "--sort=cost"), `--sort: "cost" is not one of name, domain`},
-		"no expression":    {partner.flags("customers", "--name=("), "--name: error parsing regexp: missing closing ): `(`"},
+		"no expression":    {partner.flags("customers", "--name=("), "--name: `(` is not a regular expression: missing closing )"},
 		"an id of a list":  {partner.flags("customers", "c0"), "unexpected c0"},
 		"customers from a": {partner.flags("customers", "--from-cache"), "unknown long flag '--from-cache'"},
 	} {
